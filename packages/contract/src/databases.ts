@@ -1,0 +1,281 @@
+import { z } from 'zod'
+import { route } from './route.ts'
+
+export const DatabaseName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, 'letters, digits, "_" and "-", 63 at most, a letter or digit first')
+  .describe('Unique without regard to case')
+
+export const DatabaseId = z.string().regex(/^db_[a-z0-9]{12}$/)
+export type DatabaseId = z.output<typeof DatabaseId>
+
+export const EngineName = z.enum(['sqlite'])
+export type EngineName = z.output<typeof EngineName>
+
+export const RuntimeKind = z.enum(['docker', 'process'])
+export type RuntimeKind = z.output<typeof RuntimeKind>
+
+export const DatabaseState = z.enum(['starting', 'running', 'stopping', 'stopped', 'pruned', 'failed', 'deleting'])
+export type DatabaseState = z.output<typeof DatabaseState>
+
+export const Limits = z.object({
+  memoryMb: z.int().describe('Memory of the worker, MiB'),
+  cpus: z.number().describe('Share of processors; 1 is one whole core'),
+  maxSizeMb: z.int().describe('Size of the data, MiB'),
+})
+export type Limits = z.output<typeof Limits>
+
+const limitFields = {
+  memoryMb: z.int().min(64).max(65_536).describe('Memory of the worker, MiB'),
+  cpus: z.number().min(0.1).max(64).describe('Share of processors; 1 is one whole core'),
+  maxSizeMb: z.int().min(1).max(1_048_576).describe('Size of the data, MiB'),
+}
+
+export const DatabaseSpawn = z
+  .strictObject({
+    engine: EngineName.optional(),
+    memoryMb: limitFields.memoryMb.optional(),
+    cpus: limitFields.cpus.optional(),
+    maxSizeMb: limitFields.maxSizeMb.optional(),
+  })
+  .meta({ id: 'DatabaseSpawn' })
+export type DatabaseSpawn = z.output<typeof DatabaseSpawn>
+
+export const DatabasePatch = z
+  .strictObject({
+    memoryMb: limitFields.memoryMb.optional(),
+    cpus: limitFields.cpus.optional(),
+    maxSizeMb: limitFields.maxSizeMb.optional(),
+  })
+  .refine((patch) => Object.values(patch).some((value) => value !== undefined), 'nothing to change')
+  .meta({ id: 'DatabasePatch' })
+export type DatabasePatch = z.output<typeof DatabasePatch>
+
+export const Database = z
+  .object({
+    id: DatabaseId,
+    name: z.string(),
+    engine: EngineName,
+    engineVersion: z.string().nullable().describe('As the worker reported it; null before its first start'),
+    runtime: RuntimeKind,
+    state: DatabaseState.describe('What was last seen'),
+    desired: z.enum(['running', 'stopped', 'pruned', 'deleted']).describe('What was asked for'),
+    reason: z.string().nullable().describe('Why the state is not the desired one'),
+    limits: Limits,
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+    revision: z.int().describe('Rises with each change'),
+  })
+  .meta({ id: 'Database' })
+export type Database = z.output<typeof Database>
+
+/** Which action a database allows in which state. The gateway enforces it; the dashboard reads it. */
+export const databaseActions = {
+  start: ['stopped', 'pruned', 'failed'],
+  stop: ['running', 'starting', 'failed'],
+  restart: ['running', 'failed'],
+  prune: ['running', 'starting', 'stopped', 'failed'],
+  query: ['running'],
+  delete: ['running', 'starting', 'stopped', 'pruned', 'failed'],
+} as const satisfies Record<string, readonly DatabaseState[]>
+export type DatabaseAction = keyof typeof databaseActions
+
+export function databaseCan(action: DatabaseAction, database: Pick<Database, 'state'>): boolean {
+  return (databaseActions[action] as readonly DatabaseState[]).includes(database.state)
+}
+
+export const LogLine = z
+  .object({
+    at: z.iso.datetime(),
+    stream: z.enum(['stdout', 'stderr']),
+    line: z.string(),
+  })
+  .meta({ id: 'LogLine' })
+export type LogLine = z.output<typeof LogLine>
+
+export const DatabaseStats = z
+  .object({
+    state: DatabaseState,
+    uptimeSeconds: z.number().nullable().describe('Of the worker; null while it does not run'),
+    cpu: z.object({ seconds: z.number(), percent: z.number().describe('100 is one whole core') }).nullable(),
+    memory: z.object({ usedBytes: z.int(), limitBytes: z.int().nullable() }).nullable(),
+    disk: z.object({ usedBytes: z.int(), limitBytes: z.int() }),
+  })
+  .meta({ id: 'DatabaseStats' })
+export type DatabaseStats = z.output<typeof DatabaseStats>
+
+const byName = z.object({ name: DatabaseName })
+const unknown = 'database.not_found'
+const exampleDatabase = {
+  id: 'db_7k2m9x4q1w8e',
+  name: 'shop',
+  engine: 'sqlite',
+  engineVersion: '3.53.2',
+  runtime: 'docker',
+  state: 'running',
+  desired: 'running',
+  reason: null,
+  limits: { memoryMb: 64, cpus: 1, maxSizeMb: 1024 },
+  createdAt: '2026-01-01T12:00:00.000Z',
+  updatedAt: '2026-01-01T12:00:00.000Z',
+  revision: 2,
+}
+
+export const databases = {
+  spawn: route({
+    id: 'spawnDatabase',
+    method: 'POST',
+    path: '/admin/databases/spawn/{name}',
+    tag: 'databases',
+    scope: 'admin',
+    summary: 'Spawn a database',
+    description:
+      'Answers once the database can be queried. Spawning a name again is safe: 200 with the same database if the options given are the ones it has, 409 if not. A stopped or pruned database is started.',
+    params: byName,
+    body: DatabaseSpawn.optional(),
+    response: Database,
+    status: 201,
+    alsoStatus: 200,
+    errors: ['database.conflict', 'runtime.unavailable', 'database.failed'],
+    examples: { body: { engine: 'sqlite' }, response: exampleDatabase },
+  }),
+  list: route({
+    id: 'listDatabases',
+    method: 'GET',
+    path: '/admin/databases',
+    tag: 'databases',
+    scope: 'admin',
+    summary: 'List databases by name',
+    query: z.object({
+      state: DatabaseState.optional(),
+      engine: EngineName.optional(),
+      search: z.string().max(63).optional().describe('Part of a name'),
+      limit: z.coerce.number().int().min(1).max(1000).default(100),
+      cursor: z.string().max(200).optional().describe('`nextCursor` of the page before'),
+    }),
+    response: z.object({ items: z.array(Database), nextCursor: z.string().nullable() }).meta({ id: 'DatabasePage' }),
+    status: 200,
+    errors: [],
+  }),
+  get: route({
+    id: 'getDatabase',
+    method: 'GET',
+    path: '/admin/databases/{name}',
+    tag: 'databases',
+    scope: 'admin',
+    summary: 'Get one database',
+    params: byName,
+    response: Database,
+    status: 200,
+    errors: [unknown],
+    examples: { response: exampleDatabase },
+  }),
+  patch: route({
+    id: 'patchDatabase',
+    method: 'PATCH',
+    path: '/admin/databases/{name}',
+    tag: 'databases',
+    scope: 'admin',
+    summary: 'Change the limits of a database',
+    description: 'A running database restarts with its new limits; queries that run then fail with worker.restarted.',
+    params: byName,
+    body: DatabasePatch,
+    response: Database,
+    status: 200,
+    errors: [unknown, 'runtime.unavailable'],
+    examples: { body: { memoryMb: 128 } },
+  }),
+  delete: route({
+    id: 'deleteDatabase',
+    method: 'DELETE',
+    path: '/admin/databases/{name}',
+    tag: 'databases',
+    scope: 'admin',
+    summary: 'Delete a database and its data',
+    params: byName,
+    response: z.undefined(),
+    status: 204,
+    errors: [unknown, 'runtime.unavailable'],
+  }),
+  start: route({
+    id: 'startDatabase',
+    method: 'POST',
+    path: '/admin/databases/{name}/start',
+    tag: 'databases',
+    scope: 'admin',
+    summary: 'Start a database',
+    description: 'Answers once it can be queried. Starting a running database changes nothing.',
+    params: byName,
+    response: Database,
+    status: 200,
+    errors: [unknown, 'runtime.unavailable', 'database.failed'],
+  }),
+  stop: route({
+    id: 'stopDatabase',
+    method: 'POST',
+    path: '/admin/databases/{name}/stop',
+    tag: 'databases',
+    scope: 'admin',
+    summary: 'Stop a database',
+    description: 'The worker ends and keeps its container and data. Queries fail with database.stopped until it is started.',
+    params: byName,
+    response: Database,
+    status: 200,
+    errors: [unknown, 'runtime.unavailable'],
+  }),
+  restart: route({
+    id: 'restartDatabase',
+    method: 'POST',
+    path: '/admin/databases/{name}/restart',
+    tag: 'databases',
+    scope: 'admin',
+    summary: 'Restart a database',
+    params: byName,
+    response: Database,
+    status: 200,
+    errors: [unknown, 'database.stopped', 'runtime.unavailable', 'database.failed'],
+  }),
+  prune: route({
+    id: 'pruneDatabase',
+    method: 'POST',
+    path: '/admin/databases/prune/{name}',
+    tag: 'databases',
+    scope: 'admin',
+    summary: 'Remove the container of a database and keep its data',
+    description: 'A later start or spawn brings the database back with what it held.',
+    params: byName,
+    response: Database,
+    status: 200,
+    errors: [unknown, 'runtime.unavailable'],
+  }),
+  logs: route({
+    id: 'getDatabaseLogs',
+    method: 'GET',
+    path: '/admin/databases/{name}/logs',
+    tag: 'databases',
+    scope: 'admin',
+    summary: "Read the worker's log",
+    description: 'One JSON object a line. With `follow`, the answer goes on until the caller closes it.',
+    params: byName,
+    query: z.object({
+      tail: z.coerce.number().int().min(0).max(10_000).default(100),
+      follow: z.stringbool().default(false),
+    }),
+    response: LogLine,
+    produces: 'application/x-ndjson',
+    status: 200,
+    errors: [unknown, 'runtime.unavailable'],
+  }),
+  stats: route({
+    id: 'getDatabaseStats',
+    method: 'GET',
+    path: '/admin/databases/{name}/stats',
+    tag: 'databases',
+    scope: 'admin',
+    summary: 'CPU, memory, disk and uptime of one database',
+    params: byName,
+    response: DatabaseStats,
+    status: 200,
+    errors: [unknown, 'runtime.unavailable'],
+  }),
+} as const

@@ -1,0 +1,33 @@
+import { join } from 'node:path'
+import type { DatabaseId } from '@db-forge/contract'
+
+/**
+ * What lies where in the data folder:
+ *
+ *     .dbforge-volume-root     marker; a contained worker that can see it sees too much, and refuses to start
+ *     meta/                    the gateway's own store
+ *     databases/{id}/          all that one worker may see: main.sqlite, run/ with its sockets
+ *     logs/{id}.log            output of workers that are plain processes
+ */
+export const VOLUME_MARKER = '.dbforge-volume-root'
+
+export interface DataLayout {
+  readonly root: string
+  readonly metaDir: string
+  readonly databasesDir: string
+  readonly logsDir: string
+  databaseDir(id: DatabaseId): string
+  runDir(id: DatabaseId): string
+}
+
+export function dataLayout(root: string): DataLayout {
+  const databasesDir = join(root, 'databases')
+  return {
+    root,
+    metaDir: join(root, 'meta'),
+    databasesDir,
+    logsDir: join(root, 'logs'),
+    databaseDir: (id) => join(databasesDir, id),
+    runDir: (id) => join(databasesDir, id, 'run'),
+  }
+}

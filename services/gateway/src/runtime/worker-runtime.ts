@@ -1,0 +1,98 @@
+import type { DatabaseId, EngineName, RuntimeKind } from '@db-forge/contract'
+
+export interface CallOptions {
+  readonly signal?: AbortSignal
+}
+
+/** Everything needed to start one worker. Equal specs have equal `hash`, so `ensure` knows when to replace. */
+export interface WorkerSpec {
+  readonly databaseId: DatabaseId
+  readonly engine: EngineName
+  readonly limits: {
+    readonly memoryMb: number
+    readonly cpus: number
+    readonly maxSizeMb: number
+  }
+  readonly hash: string
+}
+
+export type WorkerState =
+  /** `since` is when the worker's process started. */
+  | { readonly status: 'running'; readonly since: Date }
+  | { readonly status: 'exited'; readonly exitCode: number | null; readonly oomKilled: boolean }
+
+export interface WorkerInfo {
+  readonly databaseId: DatabaseId
+  readonly specHash: string
+  /** Folder that holds the worker's sockets, as the gateway sees it. */
+  readonly runDir: string
+  readonly state: WorkerState
+}
+
+/** Something happened to a worker that may concern its database. Says only which: look with `inspect`. */
+export interface WorkerEvent {
+  readonly type: 'started' | 'exited' | 'removed'
+  readonly databaseId: DatabaseId
+}
+
+export interface LogLine {
+  readonly at: Date
+  readonly stream: 'stdout' | 'stderr'
+  readonly line: string
+}
+
+export interface WorkerUsage {
+  readonly cpuSeconds: number
+  readonly memoryBytes: number
+  /** Null where the runtime cannot hold a worker to a limit. */
+  readonly memoryLimitBytes: number | null
+}
+
+/** The runtime itself does not answer; nothing is known about any worker. */
+export class RuntimeUnavailableError extends Error {}
+
+/** The runtime answers, but this worker did not come up. `logTail` is what it last said. */
+export class WorkerStartError extends Error {
+  readonly logTail: readonly string[]
+  constructor(message: string, logTail: readonly string[] = [], options?: ErrorOptions) {
+    super(message, options)
+    this.logTail = logTail
+  }
+}
+
+/**
+ * Where workers live. Every method may throw RuntimeUnavailableError. All are safe to repeat, and calls for
+ * one database are made one after another by the caller.
+ */
+export interface WorkerRuntime {
+  readonly kind: RuntimeKind
+  /** What separates one worker from another, in a sentence for users. */
+  readonly isolation: string
+  /**
+   * Converges on `spec`: makes the folder, creates, starts or replaces as needed. Resolves once the worker's
+   * sockets accept connections. An equal spec that runs already is left alone.
+   * @throws WorkerStartError if the worker does not come up in time or exits.
+   */
+  ensure(spec: WorkerSpec, opts?: CallOptions): Promise<WorkerInfo>
+  inspect(id: DatabaseId, opts?: CallOptions): Promise<WorkerInfo | null>
+  /** Every worker that is ours, also those the store has forgotten, running or not. */
+  list(opts?: CallOptions): Promise<WorkerInfo[]>
+  /** Ends the worker and keeps what is needed to start it again. Stopping what does not run succeeds. */
+  stop(id: DatabaseId, opts?: CallOptions & { readonly graceMs?: number }): Promise<void>
+  /** Removes the worker, running or not, and leaves its data. Removing what is not there succeeds. */
+  remove(id: DatabaseId, opts?: CallOptions): Promise<void>
+  /** The only method that destroys data. Refuses while a worker is there. */
+  removeData(id: DatabaseId, opts?: CallOptions): Promise<void>
+  /** The worker's output, oldest line first. Ends when the worker does, or at once unless `follow`. */
+  logs(
+    id: DatabaseId,
+    opts: CallOptions & { readonly follow: boolean; readonly tail: number },
+  ): AsyncIterable<LogLine>
+  /** Null unless the worker runs. */
+  usage(id: DatabaseId, opts?: CallOptions): Promise<WorkerUsage | null>
+  /** Calls back until the signal aborts. Events may be missed; who needs certainty lists. */
+  watch(onEvent: (event: WorkerEvent) => void, opts: { readonly signal: AbortSignal }): void
+  ping(opts?: CallOptions): Promise<void>
+  /** Lets go of what the gateway holds. Workers that can outlive it do. */
+  close(): Promise<void>
+}
