@@ -10,8 +10,11 @@ umask 022
 
 node_version=24.21.0
 npm_version=11.19.0 # the one that this Node release bundles
-traefik_version=3.6.12
-# The newest one whose modules the proxy has.
+traefik_version=3.6.12 # the newest whose modules, all of them, the Go module proxy hands out
+
+# The part of buildpack-deps, on which the full Node image stands, that builds of npm packages need.
+build_tools='ca-certificates curl wget gnupg git openssh-client procps bzip2 unzip xz-utils file patch
+  gcc g++ make autoconf automake libtool pkg-config python3 libc6-dev libssl-dev zlib1g-dev'
 
 recipes=$(cd "$(dirname "$0")/stand-ins" && pwd)
 arch=$(dpkg --print-architecture)
@@ -45,8 +48,6 @@ prepare_debian() {
   ln "$tar" "$context/root.tar"
   cp "$host_ca" "$context/host-ca.pem"
 }
-
-prepare_buildpack-deps() { :; }
 
 prepare_node() {
   local context=$1 cpu=${arch/amd64/x64}
@@ -103,7 +104,7 @@ stand_in() {
     return
   fi
 
-  tar=$images/${name//[:\/]/_}-$key.tar
+  tar=$images/${name//[:\/]/_}@$key.tar
   if [[ ! -f $tar ]]; then
     say "making $name"
     context=$work/context
@@ -111,7 +112,7 @@ stand_in() {
     "prepare_$recipe" "$context"
     quietly docker build --tag "$name" --label "$label=true" --label "$label.key=$key" \
       --label "$label.made-from=$made_from" "${@/#/--build-arg=}" "$context"
-    rm -rf "$context" "$images/${name//[:\/]/_}"-*.tar
+    rm -rf "$context" "$images/${name//[:\/]/_}@"*.tar
     docker save --output "$work/image.tar" "$name"
     mv "$work/image.tar" "$tar"
   else
@@ -123,12 +124,11 @@ stand_in() {
 exec 9>"$cache/base-images.lock"
 flock 9
 mirror=$(debian_mirror)
+node_from="the npm packages node-linux-* $node_version and npm $npm_version"
 
 stand_in debian:trixie-slim debian scratch 'debootstrap --variant=minbase trixie'
-stand_in buildpack-deps:trixie buildpack-deps debian:trixie-slim "Debian trixie's packages"
-for flavour in trixie-slim:debian:trixie-slim trixie:buildpack-deps:trixie; do
-  stand_in "node:24-${flavour%%:*}" node "${flavour#*:}" "npm packages node-linux-* $node_version and npm $npm_version" \
-    "BASE=${flavour#*:}" "NODE_VERSION=$node_version"
-done
-[[ -n ${X-} ]] || stand_in traefik:v3.6 traefik debian:trixie-slim "Go module github.com/traefik/traefik/v3 $traefik_version, without its web UI"
+stand_in node:24-trixie-slim node debian:trixie-slim "$node_from" "NODE_VERSION=$node_version"
+stand_in node:24-trixie node debian:trixie-slim "$node_from, with build tools" "NODE_VERSION=$node_version" \
+  "PACKAGES=$build_tools"
+stand_in traefik:v3.6 traefik debian:trixie-slim "Go module github.com/traefik/traefik/v3 $traefik_version, without its web UI"
 [[ ${1-} != postgres ]] || stand_in postgres:17-trixie postgres debian:trixie-slim "Debian trixie's postgresql-17, without the official entrypoint"

@@ -37,6 +37,7 @@ apt_install() {
 # The Debian mirror that this machine's apt is configured for.
 debian_mirror() {
   local uris
+  # shellcheck disable=SC2016 # apt's own variable
   uris=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main')
   [[ $uris ]] || fail 'apt is configured for no Debian mirror'
   uris=${uris%%$'\n'*}

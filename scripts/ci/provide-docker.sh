@@ -44,7 +44,7 @@ install_plugins() {
 
 exec 9>"$cache/provide-docker.lock"
 flock 9
-command -v dockerd >/dev/null && command -v iptables >/dev/null || apt_install docker.io iptables iproute2
+engine_answers || apt_install docker.io iptables iproute2
 command -v docker >/dev/null || apt_install docker-cli
 engine_answers || start_engine
 install_plugins
