@@ -1,2 +1,3 @@
+export * from './folder.ts'
 export * from './frame.ts'
 export * from './messages.ts'

@@ -2,9 +2,6 @@ import { z } from 'zod'
 import { DatabaseId } from '../databases.ts'
 import { ErrorCode, SqlPosition } from '../errors.ts'
 
-/** Names of the sockets in a worker's run folder. SQL runs on its own thread, which owns its own socket. */
-export const SOCKETS = { control: 'c.sock', sql: 's.sock' } as const
-
 export const Hello = z.object({ protocol: z.int(), databaseId: DatabaseId })
 export type Hello = z.output<typeof Hello>
 
