@@ -90,7 +90,7 @@ stand_in() {
   local name=$1 recipe=$2 parent=$3 made_from=$4 labels key tar context
   shift 4
   key=$({
-    echo "$*" "${keys[$parent]-}" "$arch" "$mirror"
+    echo "$made_from" "$*" "${keys[$parent]-}" "$arch" "$mirror"
     declare -f "prepare_$recipe"
     cat "$recipes/$recipe"/*
     [[ $parent != scratch ]] || cat "$host_ca"
