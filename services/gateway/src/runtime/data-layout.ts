@@ -7,7 +7,8 @@ import type { DatabaseId } from '@db-forge/contract'
  *     .dbforge-volume-root     marker; a contained worker that can see it sees too much, and refuses to start
  *     meta/                    the gateway's own store
  *     databases/{id}/          all that one worker may see: main.sqlite, run/ with its sockets
- *     logs/{id}.log            output of workers that are plain processes
+ *     workers/{id}.json        which workers run as plain processes; not beside the data, where a worker could write it
+ *     logs/{id}.log            their output
  */
 export const VOLUME_MARKER = '.dbforge-volume-root'
 
@@ -15,6 +16,7 @@ export interface DataLayout {
   readonly root: string
   readonly metaDir: string
   readonly databasesDir: string
+  readonly workersDir: string
   readonly logsDir: string
   databaseDir(id: DatabaseId): string
   runDir(id: DatabaseId): string
@@ -26,6 +28,7 @@ export function dataLayout(root: string): DataLayout {
     root,
     metaDir: join(root, 'meta'),
     databasesDir,
+    workersDir: join(root, 'workers'),
     logsDir: join(root, 'logs'),
     databaseDir: (id) => join(databasesDir, id),
     runDir: (id) => join(databasesDir, id, 'run'),

@@ -60,6 +60,13 @@ export class WorkerStartError extends Error {
   }
 }
 
+/** Data cannot be removed while there is a worker that owns it, running or not. */
+export class WorkerPresentError extends Error {
+  constructor(databaseId: DatabaseId) {
+    super(`${databaseId} still has a worker`)
+  }
+}
+
 /**
  * Where workers live. Every method may throw RuntimeUnavailableError. All are safe to repeat, and calls for
  * one database are made one after another by the caller.
@@ -81,7 +88,10 @@ export interface WorkerRuntime {
   stop(id: DatabaseId, opts?: CallOptions & { readonly graceMs?: number }): Promise<void>
   /** Removes the worker, running or not, and leaves its data. Removing what is not there succeeds. */
   remove(id: DatabaseId, opts?: CallOptions): Promise<void>
-  /** The only method that destroys data. Refuses while a worker is there. */
+  /**
+   * The only method that destroys data. Removing what is not there succeeds.
+   * @throws WorkerPresentError while there is a worker, running or not: remove that first.
+   */
   removeData(id: DatabaseId, opts?: CallOptions): Promise<void>
   /** The worker's output, oldest line first. Ends when the worker does, or at once unless `follow`. */
   logs(

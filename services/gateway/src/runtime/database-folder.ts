@@ -1,0 +1,28 @@
+import { lstat, mkdir, realpath, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseId } from '@db-forge/contract'
+import type { DataLayout } from './data-layout.ts'
+
+/** Makes the folder of a database and the one for its worker's sockets. Both are closed to other users. */
+export async function makeDatabaseFolder(layout: DataLayout, id: DatabaseId): Promise<void> {
+  await mkdir(layout.runDir(id), { recursive: true, mode: 0o700 })
+}
+
+/**
+ * Removes the folder of a database. What is there already gone succeeds. A worker may have left anything in its
+ * folder, so nothing of it is followed; the folder itself must lie where it should and be no link.
+ */
+export async function removeDatabaseFolder(layout: DataLayout, id: DatabaseId): Promise<void> {
+  const dir = join(layout.databasesDir, DatabaseId.parse(id))
+  const found = await lstat(dir).catch(nullIfAbsent)
+  if (!found) return
+  if (!found.isDirectory()) throw new Error(`${dir} is no folder`)
+  if ((await realpath(dir)) !== join(await realpath(layout.databasesDir), id))
+    throw new Error(`${dir} lies outside of the data folder`)
+  await rm(dir, { recursive: true, force: true, maxRetries: 3 })
+}
+
+export function nullIfAbsent(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null
+  throw error
+}
