@@ -34,11 +34,16 @@ apt_install() {
   DEBIAN_FRONTEND=noninteractive quietly apt-get -qy install --no-install-recommends "${missing[@]}"
 }
 
-# The Debian mirror that this machine's apt is configured for.
+# The Debian mirror that this machine's apt is configured for. Apt knows whose mirror it is once it has read it.
 debian_mirror() {
-  local uris
+  local uris query
   # shellcheck disable=SC2016 # apt's own variable
-  uris=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main')
+  query=(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' 'Component: main')
+  uris=$("${query[@]}")
+  if [[ ! $uris ]]; then
+    quietly apt-get -q update
+    uris=$("${query[@]}")
+  fi
   [[ $uris ]] || fail 'apt is configured for no Debian mirror'
   uris=${uris%%$'\n'*}
   printf '%s\n' "${uris%/}"
