@@ -47,6 +47,7 @@ prepare_debian() {
   fi
   ln "$tar" "$context/root.tar"
   cp "$host_ca" "$context/host-ca.pem"
+  echo "deb $mirror trixie main" >"$context/sources.list"
 }
 
 prepare_node() {
