@@ -59,9 +59,15 @@ export const Problem = z
     detail: z.string().optional(),
     instance: z.string().describe('The id of the request, as in the log'),
     errors: z
-      .array(z.object({ pointer: z.string(), detail: z.string() }))
+      .array(
+        z.object({
+          pointer: z.string().optional().describe('JSON pointer into the body, such as `#/maxRows`'),
+          parameter: z.string().optional().describe('Name of a path or query parameter'),
+          detail: z.string(),
+        }),
+      )
       .optional()
-      .describe('What is wrong where; pointers are JSON pointers into the request'),
+      .describe('What is wrong where'),
     sqlCode: z.string().optional().describe("The engine's own code, such as SQLITE_ERROR"),
     position: SqlPosition.optional(),
     statement: z.int().optional().describe('Which statement of a batch failed, from 0'),

@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { DatabaseState } from '@db-forge/contract'
+import { VOLUME_MARKER } from '@db-forge/contract/wire'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import type { Config } from './config.ts'
+import { Catalog } from './core/catalog.ts'
+import { Credentials } from './core/credentials.ts'
+import { Databases } from './core/databases.ts'
+import { Lifecycle } from './core/lifecycle.ts'
+import { Platform } from './core/platform.ts'
+import { QueryPath } from './core/query-path.ts'
+import { TableData } from './core/table-data.ts'
+import { engines } from './engines/registry.ts'
+import { createMemoryEventBus } from './events/memory-event-bus.ts'
+import { Metrics } from './http/metrics.ts'
+import { createServer } from './http/server.ts'
+import { type DataLayout, dataLayout } from './runtime/data-layout.ts'
+import { folderSize } from './runtime/folder-size.ts'
+import { selectRuntime } from './runtime/select-runtime.ts'
+import { KyselyStore } from './store/kysely-store.ts'
+import type { MetadataStore } from './store/metadata-store.ts'
+import { sqliteDialect } from './store/sqlite-dialect.ts'
+import { tokenFile } from './token-file.ts'
+import { readVersion } from './version.ts'
+import { WorkerLinks } from './worker-link/worker-links.ts'
+
+export interface Gateway {
+  readonly app: FastifyInstance
+  /** The admin token, the one time that it is new. */
+  readonly newToken: string | null
+  readonly tokenPath: string
+  readonly runtimeKind: string
+  readonly runtimeReason: string
+  readonly databaseCount: number
+  /** Drains requests, then lets go of workers and store. */
+  close(): Promise<void>
+}
+
+/** Builds the gateway out of its parts. The only place that names concrete adapters. */
+export async function composeGateway(config: Config, log: Logger): Promise<Gateway> {
+  const layout = dataLayout(config.dataDir)
+  await prepareFolders(layout)
+  const store = new KyselyStore(sqliteDialect(config.storeUrl.slice('sqlite:'.length)))
+  const applied = await store.migrate()
+  if (applied.length > 0) log.info({ applied }, 'store migrated')
+  const secrets = tokenFile(config.secretsDir)
+  const credentials = new Credentials(store)
+  const newToken = await credentials.prepare(config.adminToken, secrets)
+  const { runtime, reason } = await selectRuntime({
+    mode: config.runtime,
+    layout,
+    instanceId: await instanceId(store),
+    workerEntry: fileURLToPath(import.meta.resolve('@db-forge/worker')),
+    image: config.workerImageSqlite ?? `db-forge/worker-sqlite:${readVersion()}`,
+    buildContext: config.buildContext,
+    onProgress: (line) => log.info({ line }, 'building the worker image'),
+  })
+  log.info({ runtime: runtime.kind, reason }, 'runtime selected')
+  const events = createMemoryEventBus((error) => log.error({ err: error }, 'event listener failed'))
+  const catalog = new Catalog(store, events, runtime.kind)
+  await catalog.load()
+  const links = new WorkerLinks({ runDirOf: layout.runDir, onDown: (id) => lifecycle.wake(id) })
+  const lifecycle = new Lifecycle({ catalog, runtime, engines, links, log })
+  const metrics = new Metrics(() => countStates(catalog))
+  const { telemetry } = metrics
+  const diskUsage = (id: string) => folderSize(layout.databaseDir(id))
+  const databases = new Databases({ catalog, store, lifecycle, runtime, engines, telemetry, diskUsage })
+  const queryPath = new QueryPath({ databases, lifecycle, telemetry })
+  const version = readVersion()
+  const stopping = new AbortController()
+  const app = await createServer({
+    version,
+    logger: log,
+    bodyBytesMax: config.bodyBytesMax,
+    trustedProxies: config.trustedProxies,
+    dashboardUrl: config.dashboardUrl,
+    catalog,
+    credentials,
+    databases,
+    queryPath,
+    tableData: new TableData(queryPath),
+    platform: new Platform({
+      version,
+      dataDir: config.dataDir,
+      store,
+      runtime,
+      runtimeReason: reason,
+      catalog,
+      diskUsage,
+      requests: () => metrics.requests,
+    }),
+    metrics,
+    events,
+    stopping: stopping.signal,
+  })
+  lifecycle.start()
+  return {
+    app,
+    newToken,
+    tokenPath: secrets.path,
+    runtimeKind: runtime.kind,
+    runtimeReason: reason,
+    databaseCount: catalog.all().length,
+    async close() {
+      stopping.abort()
+      await app.close()
+      await lifecycle.close()
+      await store.close()
+    },
+  }
+}
+
+async function prepareFolders(layout: DataLayout): Promise<void> {
+  await mkdir(layout.databasesDir, { recursive: true })
+  await writeFile(join(layout.root, VOLUME_MARKER), 'A worker that can see this file sees too much.\n')
+}
+
+/** Tells the workers of this installation from those of others on the same Docker. */
+async function instanceId(store: MetadataStore): Promise<string> {
+  const known = await store.settings.get('instance_id')
+  if (known !== null) return known
+  const made = randomBytes(6).toString('hex')
+  await store.settings.set('instance_id', made)
+  return made
+}
+
+function countStates(catalog: Catalog): Map<DatabaseState, number> {
+  const counts = new Map<DatabaseState, number>()
+  for (const { state } of catalog.all()) counts.set(state, (counts.get(state) ?? 0) + 1)
+  return counts
+}

@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+
+const list = z
+  .string()
+  .transform((text) => text.split(',').map((item) => item.trim()).filter(Boolean))
+
+const Settings = z.object({
+  DBFORGE_HOST: z.string().default('127.0.0.1'),
+  DBFORGE_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
+  DBFORGE_DATA_DIR: z.string().default('db-data'),
+  DBFORGE_SECRETS_DIR: z.string().default('secrets'),
+  DBFORGE_RUNTIME: z.enum(['auto', 'docker', 'process']).default('auto'),
+  DBFORGE_STORE_URL: z
+    .string()
+    .regex(/^sqlite:/, 'sqlite:{path}')
+    .optional(),
+  DBFORGE_ADMIN_TOKEN: z.string().min(16, 'at least 16 characters').max(200).optional(),
+  DBFORGE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  DBFORGE_LOG_FORMAT: z.enum(['auto', 'json', 'pretty']).default('auto'),
+  DBFORGE_PUBLIC_URL: z.url().optional(),
+  DBFORGE_DASHBOARD_URL: z.url().optional(),
+  DBFORGE_TRUSTED_PROXIES: list.default([]),
+  DBFORGE_BODY_LIMIT_MB: z.coerce.number().min(0.001).max(256).default(16),
+  DBFORGE_STOP_GRACE_MS: z.coerce.number().int().min(0).default(25_000),
+  DBFORGE_WORKER_IMAGE_SQLITE: z.string().optional(),
+  DBFORGE_BUILD_CONTEXT: z.string().optional(),
+})
+
+export interface Config {
+  readonly host: string
+  readonly port: number
+  readonly dataDir: string
+  readonly secretsDir: string
+  readonly runtime: 'auto' | 'docker' | 'process'
+  readonly storeUrl: string
+  readonly adminToken: string | undefined
+  readonly logLevel: z.output<typeof Settings>['DBFORGE_LOG_LEVEL']
+  readonly logFormat: 'json' | 'pretty'
+  /** Address that users know this gateway by; else made from host and port. */
+  readonly publicUrl: string | undefined
+  /** Where the dashboard's server listens; paths that are not the API's go there. */
+  readonly dashboardUrl: string | undefined
+  /** Addresses or CIDR ranges whose X-Forwarded-* headers are believed. */
+  readonly trustedProxies: readonly string[]
+  readonly bodyBytesMax: number
+  readonly stopGraceMs: number
+  readonly workerImageSqlite: string | undefined
+  /** A checkout that missing worker images can be built from. */
+  readonly buildContext: string | undefined
+}
+
+export class ConfigError extends Error {}
+
+/**
+ * Settings from environment variables. `X_FILE` names a file that holds the value of `X`.
+ * @throws ConfigError that lists every problem.
+ */
+export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config {
+  const problems: string[] = []
+  const parsed = Settings.safeParse(withFiles(env, problems))
+  for (const name of unknownNames(env)) problems.push(`${name}: there is no such setting`)
+  for (const issue of parsed.error?.issues ?? []) problems.push(`${issue.path.join('.')}: ${issue.message}`)
+  if (!parsed.success || problems.length > 0)
+    throw new ConfigError(`The settings are not valid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+  const s = parsed.data
+  const dataDir = resolve(s.DBFORGE_DATA_DIR)
+  return {
+    host: s.DBFORGE_HOST,
+    port: s.DBFORGE_PORT,
+    dataDir,
+    secretsDir: resolve(s.DBFORGE_SECRETS_DIR),
+    runtime: s.DBFORGE_RUNTIME,
+    storeUrl: s.DBFORGE_STORE_URL ?? `sqlite:${resolve(dataDir, 'meta/store.sqlite')}`,
+    adminToken: s.DBFORGE_ADMIN_TOKEN,
+    logLevel: s.DBFORGE_LOG_LEVEL,
+    logFormat: s.DBFORGE_LOG_FORMAT === 'auto' ? (isTerminal ? 'pretty' : 'json') : s.DBFORGE_LOG_FORMAT,
+    publicUrl: s.DBFORGE_PUBLIC_URL?.replace(/\/+$/, ''),
+    dashboardUrl: s.DBFORGE_DASHBOARD_URL,
+    trustedProxies: s.DBFORGE_TRUSTED_PROXIES,
+    bodyBytesMax: Math.round(s.DBFORGE_BODY_LIMIT_MB * 1024 * 1024),
+    stopGraceMs: s.DBFORGE_STOP_GRACE_MS,
+    workerImageSqlite: s.DBFORGE_WORKER_IMAGE_SQLITE,
+    buildContext: s.DBFORGE_BUILD_CONTEXT ? resolve(s.DBFORGE_BUILD_CONTEXT) : undefined,
+  }
+}
+
+const settingNames = Object.keys(Settings.shape)
+
+/** Variables that are set to nothing count as absent, as compose passes them so. */
+function withFiles(env: NodeJS.ProcessEnv, problems: string[]): Record<string, string> {
+  const values: Record<string, string> = {}
+  for (const name of settingNames) {
+    const file = env[`${name}_FILE`]
+    if (env[name]) values[name] = env[name]
+    if (!file) continue
+    if (env[name]) problems.push(`${name}: set here and through ${name}_FILE`)
+    try {
+      values[name] = readFileSync(file, 'utf8').trim()
+    } catch (error) {
+      problems.push(`${name}_FILE: ${(error as Error).message}`)
+    }
+  }
+  return values
+}
+
+/** A misspelt setting is an error rather than a surprise. Other DBFORGE_ families are not the gateway's. */
+function unknownNames(env: NodeJS.ProcessEnv): string[] {
+  const known = new Set(settingNames.flatMap((name) => [name, `${name}_FILE`]))
+  return Object.keys(env).filter(
+    (name) => name.startsWith('DBFORGE_') && !/^DBFORGE_(TEST|CACHE|BENCH)_/.test(name) && !known.has(name),
+  )
+}

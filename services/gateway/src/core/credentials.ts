@@ -1,0 +1,76 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { MetadataStore } from '../store/metadata-store.ts'
+
+const SESSION_MS = 7 * 24 * 3600 * 1000
+const TOKEN_HASH = 'admin_token_sha256'
+
+/** Where the admin token lies for people to read; the store has only its hash. */
+export interface TokenFile {
+  read(): Promise<string | null>
+  write(token: string): Promise<void>
+}
+
+export interface NewSession {
+  readonly secret: string
+  readonly expiresAt: Date
+}
+
+/** The admin token and the dashboard's sessions. Secrets have 256 random bits, so one round of SHA-256 keeps them. */
+export class Credentials {
+  readonly #store: MetadataStore
+  readonly #now: () => Date
+  #tokenHash: Buffer = Buffer.alloc(32)
+
+  constructor(store: MetadataStore, now: () => Date = () => new Date()) {
+    this.#store = store
+    this.#now = now
+  }
+
+  /**
+   * Takes the token from the settings, else the one of an earlier start, else makes one. Returns it when it is
+   * new, so that it can be shown once.
+   */
+  async prepare(configured: string | undefined, file: TokenFile): Promise<string | null> {
+    if (configured !== undefined) {
+      this.#tokenHash = sha256(configured)
+      return null
+    }
+    const known = await this.#store.settings.get(TOKEN_HASH)
+    if (known !== null) {
+      this.#tokenHash = Buffer.from(known, 'hex')
+      return null
+    }
+    const kept = await file.read()
+    const token = kept ?? `dbf_${randomBytes(32).toString('base64url')}`
+    if (kept === null) await file.write(token)
+    this.#tokenHash = sha256(token)
+    await this.#store.settings.set(TOKEN_HASH, this.#tokenHash.toString('hex'))
+    return token
+  }
+
+  isAdminToken(token: string): boolean {
+    return timingSafeEqual(sha256(token), this.#tokenHash)
+  }
+
+  async openSession(): Promise<NewSession> {
+    const now = this.#now()
+    const session = { secret: randomBytes(32).toString('base64url'), expiresAt: new Date(now.getTime() + SESSION_MS) }
+    await this.#store.sessions.deleteExpired(now)
+    await this.#store.sessions.insert(sessionKey(session.secret), session.expiresAt)
+    return session
+  }
+
+  /** When the session ends; null if there is none. */
+  findSession(secret: string): Promise<Date | null> {
+    return this.#store.sessions.find(sessionKey(secret), this.#now())
+  }
+
+  closeSession(secret: string): Promise<void> {
+    return this.#store.sessions.delete(sessionKey(secret))
+  }
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest()
+
+/** What a session is known by where its secret must not be. */
+export const sessionKey = (secret: string) => sha256(secret).toString('hex')

@@ -1,0 +1,179 @@
+import {
+  type BatchResult,
+  type QueryResult,
+  type RowChanges,
+  type RowInput,
+  SchemaInfo,
+  type TableAlter,
+  type TableCreate,
+  type TableInfo,
+} from '@db-forge/contract'
+import { AppError } from './app-error.ts'
+import type { QueryPath } from './query-path.ts'
+import { type Filter, parseFilters } from './rows/filter.ts'
+import {
+  countStatement,
+  deleteStatement,
+  insertStatements,
+  keyFilters,
+  type ListOptions,
+  listStatement,
+  type Statement,
+  updateStatement,
+} from './rows/statements.ts'
+import { alterTableStatement, createTableStatements, dropStatement } from './rows/table-statements.ts'
+
+/** Limits of the statements that the rows and tables endpoints make. */
+const OWN_QUERY = { timeoutMs: 30_000, readOnly: false, rowFormat: 'object', maxRows: 100_000 } as const
+
+type Filters = Readonly<Record<string, unknown>>
+
+/** Tables and rows of a database, in terms of SQL for its worker. Every method throws AppError. */
+export class TableData {
+  readonly #path: QueryPath
+
+  constructor(path: QueryPath) {
+    this.#path = path
+  }
+
+  /** SchemaInfo as JSON text. */
+  schema(database: string, counts: boolean): Promise<Uint8Array> {
+    return this.#path.send(database, 'describe', { counts, timeoutMs: OWN_QUERY.timeoutMs })
+  }
+
+  async table(database: string, table: string, counts = true): Promise<TableInfo> {
+    const request = { table, counts, timeoutMs: OWN_QUERY.timeoutMs }
+    const answer = parse(await this.#path.send(database, 'describe', request))
+    const info = SchemaInfo.safeParse(answer).data?.tables[0]
+    if (!info) throw new AppError('table.not_found', `“${table}”`)
+    return info
+  }
+
+  async create(database: string, table: TableCreate): Promise<TableInfo> {
+    if (!table.ifNotExists && (await this.#exists(database, table.name)))
+      throw new AppError('table.exists', `“${table.name}”`)
+    await this.#batch(database, createTableStatements(table).map((sql) => ({ sql, params: [] })))
+    return this.table(database, table.name)
+  }
+
+  async alter(database: string, name: string, change: TableAlter): Promise<TableInfo> {
+    const table = await this.table(database, name, false)
+    if ('column' in change && typeof change.column === 'string') requireColumn(table, change.column)
+    if (change.action === 'renameTable' && (await this.#exists(database, change.to)))
+      throw new AppError('table.exists', `“${change.to}”`)
+    await this.#batch(database, [{ sql: alterTableStatement(table.name, change), params: [] }])
+    return this.table(database, change.action === 'renameTable' ? change.to : name)
+  }
+
+  async drop(database: string, name: string): Promise<void> {
+    const table = await this.table(database, name, false)
+    await this.#batch(database, [{ sql: dropStatement(table.name, table.kind), params: [] }])
+  }
+
+  /** QueryResult as JSON text, and how many rows there are in all if that was asked for. */
+  async list(
+    database: string,
+    name: string,
+    filters: Filters,
+    options: ListOptions & { readonly rowFormat: 'object' | 'array'; readonly count: boolean },
+  ): Promise<{ answer: Uint8Array; total: number | undefined }> {
+    const table = await this.table(database, name, false)
+    const parsed = parseFilters(filters)
+    const total = options.count ? await this.#count(database, table, parsed) : undefined
+    const answer = await this.#path.send(database, 'query', {
+      ...OWN_QUERY,
+      ...listStatement(table, parsed, options),
+      readOnly: true,
+      maxRows: options.limit,
+      rowFormat: options.rowFormat,
+    })
+    return { answer, total }
+  }
+
+  async insert(database: string, name: string, rows: RowInput | RowInput[], returning: boolean): Promise<RowChanges> {
+    const table = await this.table(database, name, false)
+    const list = Array.isArray(rows) ? rows : [rows]
+    return this.#change(database, insertStatements(table, list, returning), returning)
+  }
+
+  /** Changes what the filters match; without any filter the request is refused. */
+  async update(database: string, name: string, filters: Filters, changes: RowInput, returning: boolean) {
+    const table = await this.table(database, name, false)
+    const where = requireFilters(parseFilters(filters))
+    return this.#change(database, [updateStatement(table, where, changes, returning)], returning)
+  }
+
+  async delete(database: string, name: string, filters: Filters, returning: boolean): Promise<RowChanges> {
+    const table = await this.table(database, name, false)
+    const where = requireFilters(parseFilters(filters))
+    return this.#change(database, [deleteStatement(table, where, returning)], returning)
+  }
+
+  async get(database: string, name: string, key: string): Promise<QueryResult> {
+    const table = await this.table(database, name, false)
+    const statement = listStatement(table, keyFilters(table, key), { limit: 1, offset: 0 })
+    const answer = await this.#path.send(database, 'query', { ...OWN_QUERY, ...statement, readOnly: true })
+    const result = parse(answer) as QueryResult
+    if (result.rows.length === 0) throw noSuchRow(name, key)
+    return result
+  }
+
+  async updateOne(database: string, name: string, key: string, changes: RowInput, returning: boolean) {
+    const table = await this.table(database, name, false)
+    const statement = updateStatement(table, keyFilters(table, key), changes, returning)
+    const result = await this.#change(database, [statement], returning)
+    if (result.rowsAffected === 0) throw noSuchRow(name, key)
+    return result
+  }
+
+  async deleteOne(database: string, name: string, key: string): Promise<void> {
+    const table = await this.table(database, name, false)
+    const result = await this.#change(database, [deleteStatement(table, keyFilters(table, key), false)], false)
+    if (result.rowsAffected === 0) throw noSuchRow(name, key)
+  }
+
+  async #exists(database: string, name: string): Promise<boolean> {
+    try {
+      await this.table(database, name, false)
+      return true
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'table.not_found') return false
+      throw error
+    }
+  }
+
+  async #count(database: string, table: TableInfo, filters: readonly Filter[]): Promise<number> {
+    const request = { ...OWN_QUERY, ...countStatement(table, filters), readOnly: true, rowFormat: 'array' as const }
+    const result = parse(await this.#path.send(database, 'query', request)) as { rows: [[number]] }
+    return result.rows[0][0]
+  }
+
+  async #batch(database: string, statements: readonly Statement[]): Promise<BatchResult> {
+    return parse(await this.#path.send(database, 'batch', { ...OWN_QUERY, statements })) as BatchResult
+  }
+
+  async #change(database: string, statements: readonly Statement[], returning: boolean): Promise<RowChanges> {
+    const { results } = await this.#batch(database, statements)
+    const lastInsertId = results.at(-1)?.lastInsertId
+    return {
+      rowsAffected: results.reduce((sum, result) => sum + result.rowsAffected, 0),
+      ...(lastInsertId === undefined ? {} : { lastInsertId }),
+      ...(returning ? { rows: results.flatMap((result) => result.rows as RowChanges['rows'] & object) } : {}),
+    }
+  }
+}
+
+const parse = (json: Uint8Array): unknown => JSON.parse(Buffer.from(json).toString('utf8'))
+
+const noSuchRow = (table: string, key: string) => new AppError('row.not_found', `“${table}” has no row ${key}`)
+
+function requireColumn(table: TableInfo, name: string): void {
+  if (!table.columns.some((column) => column.name.toLowerCase() === name.toLowerCase()))
+    throw new AppError('column.not_found', `“${table.name}” has no column “${name}”`)
+}
+
+function requireFilters(filters: Filter[]): Filter[] {
+  if (filters.length === 0)
+    throw new AppError('filter.required', 'To change every row, filter by something that all rows meet')
+  return filters
+}

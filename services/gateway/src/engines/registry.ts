@@ -1,0 +1,4 @@
+import type { EngineRegistry } from './engine-recipe.ts'
+import { sqlite } from './sqlite.ts'
+
+export const engines: EngineRegistry = { sqlite }

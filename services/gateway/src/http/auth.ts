@@ -1,0 +1,63 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { AppError } from '../core/app-error.ts'
+import type { Credentials } from '../core/credentials.ts'
+
+export const SESSION_COOKIE = 'dbforge_session'
+
+export interface Principal {
+  readonly role: 'admin'
+  /** Null for a token, which does not end. */
+  readonly expiresAt: Date | null
+}
+
+/** Every route with a scope needs the admin token or a session; a route that names no scope is closed. */
+export function registerAuth(app: FastifyInstance, credentials: Credentials): void {
+  app.decorateRequest('principal', null)
+  app.addHook('onRequest', async (request) => {
+    const { scope } = request.routeOptions.config
+    if (scope === null || request.is404) return
+    request.principal = await authenticate(request, credentials)
+  })
+}
+
+async function authenticate(request: FastifyRequest, credentials: Credentials): Promise<Principal> {
+  const token = tokenOf(request.headers)
+  if (token !== undefined) {
+    if (!credentials.isAdminToken(token)) throw new AppError('auth.invalid')
+    return { role: 'admin', expiresAt: null }
+  }
+  const secret = request.cookies[SESSION_COOKIE]
+  if (secret === undefined) throw new AppError('auth.required', 'Send “Authorization: Bearer …” or “X-API-Key: …”')
+  const expiresAt = await credentials.findSession(secret)
+  if (!expiresAt) throw new AppError('auth.invalid', 'The session is over; sign in again')
+  requireSameOrigin(request)
+  return { role: 'admin', expiresAt }
+}
+
+function tokenOf(headers: IncomingHttpHeaders): string | undefined {
+  const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')
+  if (bearer) return bearer[1]
+  const key = headers['x-api-key']
+  return typeof key === 'string' ? key : undefined
+}
+
+/** A browser sends the cookie by itself, so what changes something must come from the dashboard's own pages. */
+export function requireSameOrigin(request: FastifyRequest): void {
+  if (request.method === 'GET' || request.method === 'HEAD') return
+  if (!isSameOrigin(request.headers, request.host)) throw new AppError('auth.origin')
+}
+
+/** Programs send neither header; a browser sends at least one with every request that changes something. */
+export function isSameOrigin(headers: IncomingHttpHeaders, host: string): boolean {
+  const site = headers['sec-fetch-site']
+  if (site !== undefined) return site === 'same-origin' || site === 'none'
+  const { origin } = headers
+  return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal: Principal | null
+  }
+}

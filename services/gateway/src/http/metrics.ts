@@ -1,0 +1,74 @@
+import type { DatabaseState } from '@db-forge/contract'
+import type { FastifyInstance } from 'fastify'
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Telemetry } from '../core/telemetry.ts'
+
+const QUERY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const SPAWN_BUCKETS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30]
+
+/** Prometheus metrics of one gateway. Labels come from routes, codes and states alone, so their number is bounded. */
+export class Metrics {
+  readonly registry = new Registry()
+  readonly telemetry: Telemetry
+  #requests = 0
+  #failures = 0
+  readonly #http: Histogram<'method' | 'route' | 'status'>
+
+  constructor(workersByState: () => ReadonlyMap<DatabaseState, number>) {
+    const registers = [this.registry]
+    collectDefaultMetrics({ register: this.registry })
+    this.#http = new Histogram({
+      name: 'http_server_request_duration_seconds',
+      help: 'Time to answer a request',
+      labelNames: ['method', 'route', 'status'],
+      buckets: QUERY_BUCKETS,
+      registers,
+    })
+    const queries = new Histogram({
+      name: 'db_client_operation_duration_seconds',
+      help: 'Time of a request to a worker, by engine and outcome',
+      labelNames: ['engine', 'outcome'],
+      buckets: QUERY_BUCKETS,
+      registers,
+    })
+    const spawns = new Histogram({
+      name: 'dbforge_spawn_duration_seconds',
+      help: 'Time from a spawn request to a database that answers',
+      labelNames: ['engine', 'outcome'],
+      buckets: SPAWN_BUCKETS,
+      registers,
+    })
+    new Gauge({
+      name: 'dbforge_databases',
+      help: 'Databases by state',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        this.reset()
+        for (const [state, count] of workersByState()) this.set({ state }, count)
+      },
+    })
+    this.telemetry = {
+      queryFinished: (engine, outcome, seconds) => queries.observe({ engine, outcome }, seconds),
+      spawnFinished: (engine, outcome, seconds) => spawns.observe({ engine, outcome }, seconds),
+    }
+  }
+
+  get requests(): { readonly total: number; readonly errors: number } {
+    return { total: this.#requests, errors: this.#failures }
+  }
+
+  register(app: FastifyInstance): void {
+    app.addHook('onResponse', (request, reply, done) => {
+      const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none')
+      const status = reply.statusCode
+      this.#requests += 1
+      if (status >= 500) this.#failures += 1
+      this.#http.observe({ method: request.method, route, status }, reply.elapsedTime / 1000)
+      done()
+    })
+    app.get('/metrics', { config: { scope: 'admin' }, schema: { hide: true } }, async (_request, reply) =>
+      reply.type(this.registry.contentType).send(await this.registry.metrics()),
+    )
+  }
+}

@@ -1,0 +1,33 @@
+import { Readable } from 'node:stream'
+import { api } from '@db-forge/contract'
+import type { FastifyInstance } from 'fastify'
+import type { Databases } from '../../core/databases.ts'
+import { mount, Raw, WithStatus } from '../mount.ts'
+
+export function databaseRoutes(app: FastifyInstance, databases: Databases, stopping: AbortSignal): void {
+  const routes = api.databases
+  mount(app, routes.spawn, async ({ params, body }) => {
+    const { created, database } = await databases.spawn(params.name, body ?? {})
+    return new WithStatus(created ? 201 : 200, database)
+  })
+  mount(app, routes.list, ({ query }) => databases.list(query))
+  mount(app, routes.get, async ({ params }) => databases.get(params.name))
+  mount(app, routes.patch, ({ params, body }) => databases.patch(params.name, body))
+  mount(app, routes.delete, ({ params }) => databases.delete(params.name).then(() => undefined))
+  mount(app, routes.start, ({ params }) => databases.start(params.name))
+  mount(app, routes.stop, ({ params }) => databases.stop(params.name))
+  mount(app, routes.restart, ({ params }) => databases.restart(params.name))
+  mount(app, routes.prune, ({ params }) => databases.prune(params.name))
+  mount(app, routes.stats, ({ params }) => databases.stats(params.name))
+  mount(app, routes.logs, async ({ params, query }, { request }) => {
+    databases.require(params.name)
+    const closed = new AbortController()
+    request.raw.once('close', () => closed.abort())
+    const signal = AbortSignal.any([closed.signal, stopping])
+    return new Raw(Readable.from(jsonLines(databases.logs(params.name, { ...query, signal }))), 'application/x-ndjson')
+  })
+}
+
+async function* jsonLines(items: AsyncIterable<unknown>): AsyncIterable<string> {
+  for await (const item of items) yield `${JSON.stringify(item)}\n`
+}

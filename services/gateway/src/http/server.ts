@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto'
+import cookie from '@fastify/cookie'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import type { Catalog } from '../core/catalog.ts'
+import type { Credentials } from '../core/credentials.ts'
+import type { Databases } from '../core/databases.ts'
+import type { Platform } from '../core/platform.ts'
+import type { QueryPath } from '../core/query-path.ts'
+import type { TableData } from '../core/table-data.ts'
+import type { EventBus } from '../events/event-bus.ts'
+import { registerAuth } from './auth.ts'
+import { registerDashboard } from './dashboard.ts'
+import { registerJsonBodies } from './json-body.ts'
+import type { Metrics } from './metrics.ts'
+import { registerOpenApi } from './openapi.ts'
+import { registerProblems } from './problem.ts'
+import { Realtime } from './realtime.ts'
+import { registerRequestLog } from './request-log.ts'
+import { dataRoutes } from './routes/data.ts'
+import { databaseRoutes } from './routes/databases.ts'
+import { platformRoutes } from './routes/platform.ts'
+import { sessionRoutes } from './routes/session.ts'
+
+export interface ServerOptions {
+  readonly version: string
+  readonly logger: FastifyBaseLogger
+  readonly bodyBytesMax: number
+  readonly trustedProxies: readonly string[]
+  readonly dashboardUrl: string | undefined
+  readonly catalog: Catalog
+  readonly credentials: Credentials
+  readonly databases: Databases
+  readonly queryPath: QueryPath
+  readonly tableData: TableData
+  readonly platform: Platform
+  readonly metrics: Metrics
+  readonly events: EventBus
+  /** Aborts when the gateway begins to stop: endless answers end, readiness says so. */
+  readonly stopping: AbortSignal
+}
+
+/** The HTTP server, ready to listen or to be injected into. */
+export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: options.logger,
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    bodyLimit: options.bodyBytesMax,
+    trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
+    requestTimeout: 60_000,
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000 },
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 4096 },
+  })
+  app.decorateRequest('problemCode', undefined)
+  registerProblems(app)
+  registerJsonBodies(app)
+  registerRequestLog(app)
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff')
+  })
+  await app.register(cookie)
+  registerAuth(app, options.credentials)
+  options.metrics.register(app)
+  await registerApi(app, options)
+  if (options.dashboardUrl !== undefined) await registerDashboard(app, options.dashboardUrl)
+  return app
+}
+
+async function registerApi(app: FastifyInstance, options: ServerOptions): Promise<void> {
+  const realtime = new Realtime(app, {
+    credentials: options.credentials,
+    events: options.events,
+    databases: () =>
+      options.catalog
+        .all()
+        .filter(({ desired }) => desired !== 'deleted')
+        .map((row) => options.catalog.present(row)),
+  })
+  await registerOpenApi(app, options.version)
+  // In a scope of their own: compilers for zod would meet other plugins' JSON schemas otherwise.
+  await app.register(async (scope) => {
+    scope.setValidatorCompiler(validatorCompiler).setSerializerCompiler(serializerCompiler)
+    databaseRoutes(scope, options.databases, options.stopping)
+    dataRoutes(scope, options.queryPath, options.tableData)
+    platformRoutes(scope, options.platform, options.stopping)
+    sessionRoutes(scope, options.credentials, (secret) => realtime.endSession(secret))
+  })
+}
