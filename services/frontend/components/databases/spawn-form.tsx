@@ -1,0 +1,125 @@
+'use client'
+
+import { api, type Database, DatabaseName, DatabaseSpawn } from '@db-forge/contract'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { type SubmitEvent, useState } from 'react'
+import { Command } from '@/components/copyable'
+import { FailureNotice } from '@/components/failure-notice'
+import { rememberDatabase } from '@/components/shell/live-provider'
+import { Button } from '@/components/ui/button'
+import { Field } from '@/components/ui/field'
+import { Input } from '@/components/ui/input'
+import { client } from '@/lib/api'
+import { curlOf } from '@/lib/curl'
+import { useOrigin } from '@/lib/hooks'
+import { notify } from '@/lib/notify'
+import { emptySpawn, readSpawn, type SpawnFields } from './spawn-fields'
+
+const limits = [
+  { key: 'memoryMb', label: 'Memory', unit: 'MiB', step: 1 },
+  { key: 'cpus', label: 'CPUs', unit: 'cores', step: 0.1 },
+  { key: 'maxSizeMb', label: 'Data', unit: 'MiB', step: 1 },
+] as const
+
+export function SpawnForm({ onSpawned }: { readonly onSpawned?: (database: Database) => void }) {
+  const [fields, setFields] = useState<SpawnFields>(emptySpawn)
+  const [tried, setTried] = useState(false)
+  const spawn = useSpawn(onSpawned)
+  const { call, problems } = readSpawn(fields, DatabaseName, DatabaseSpawn)
+  const shown = tried ? problems : {}
+
+  function submit(event: SubmitEvent<HTMLFormElement>) {
+    event.preventDefault()
+    setTried(true)
+    if (Object.keys(problems).length === 0 && !spawn.isPending) spawn.mutate(call)
+  }
+
+  const set = (key: keyof SpawnFields) => (event: { target: { value: string } }) =>
+    setFields((before) => ({ ...before, [key]: event.target.value }))
+
+  return (
+    <form onSubmit={submit} noValidate className="grid min-w-0 gap-4">
+      <Field
+        label="Name"
+        hint="Letters, digits, “_” and “-”; a letter or digit first."
+        error={shown.name}
+      >
+        {(control) => (
+          <Input
+            {...control}
+            value={fields.name}
+            onChange={set('name')}
+            autoComplete="off"
+            autoCapitalize="none"
+            spellCheck={false}
+            className="font-mono"
+          />
+        )}
+      </Field>
+      <fieldset className="grid gap-1">
+        <legend className="mb-1 font-medium">
+          Limits{' '}
+          <span className="font-normal text-muted-foreground">
+            — left empty, the platform’s defaults
+          </span>
+        </legend>
+        <div className="grid grid-cols-3 gap-3 max-sm:grid-cols-1">
+          {limits.map(({ key, label, unit, step }) => (
+            <Field
+              key={key}
+              label={<span className="font-normal">{`${label}, ${unit}`}</span>}
+              error={shown[key]}
+            >
+              {(control) => (
+                <Input
+                  {...control}
+                  type="number"
+                  inputMode="decimal"
+                  step={step}
+                  placeholder="default"
+                  value={fields[key]}
+                  onChange={set(key)}
+                />
+              )}
+            </Field>
+          ))}
+        </div>
+      </fieldset>
+      <SameAsCurl call={call} />
+      {spawn.error ? <FailureNotice error={spawn.error} /> : null}
+      <Button
+        type="submit"
+        variant="primary"
+        className="justify-self-end"
+        disabled={spawn.isPending}
+      >
+        {spawn.isPending ? 'Spawning…' : 'Spawn database'}
+      </Button>
+    </form>
+  )
+}
+
+type SpawnCall = ReturnType<typeof readSpawn>['call']
+
+function SameAsCurl({ call }: { readonly call: SpawnCall }) {
+  const origin = useOrigin()
+  const named = { ...call, params: { name: call.params.name || 'NAME' } }
+  return (
+    <div className="grid min-w-0 gap-1">
+      <p className="text-muted-foreground">The same from a terminal:</p>
+      <Command label="curl for this spawn" text={curlOf(origin, api.databases.spawn, named)} />
+    </div>
+  )
+}
+
+function useSpawn(onSpawned?: (database: Database) => void) {
+  const queryClient = useQueryClient()
+  return useMutation({
+    mutationFn: (call: SpawnCall) => client.databases.spawn(call),
+    onSuccess: (database) => {
+      rememberDatabase(queryClient, database)
+      notify(`${database.name} is ${database.state}`, database.reason ?? undefined)
+      onSpawned?.(database)
+    },
+  })
+}

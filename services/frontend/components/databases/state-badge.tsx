@@ -1,0 +1,43 @@
+import type { DatabaseState } from '@db-forge/contract'
+import {
+  Archive,
+  CircleStop,
+  LoaderCircle,
+  type LucideIcon,
+  Play,
+  TriangleAlert,
+} from 'lucide-react'
+import { cn } from '@/lib/cn'
+
+const looks: Record<
+  DatabaseState,
+  { readonly Icon: LucideIcon; readonly className: string; readonly moves?: true }
+> = {
+  starting: { Icon: LoaderCircle, className: 'text-info', moves: true },
+  running: { Icon: Play, className: 'text-success [&_svg]:fill-current' },
+  stopping: { Icon: LoaderCircle, className: 'text-info', moves: true },
+  stopped: { Icon: CircleStop, className: 'text-muted-foreground' },
+  pruned: { Icon: Archive, className: 'text-muted-foreground' },
+  failed: { Icon: TriangleAlert, className: 'text-destructive' },
+  deleting: { Icon: LoaderCircle, className: 'text-destructive', moves: true },
+}
+
+/** A state by icon and word, so that nothing hangs on its colour. */
+export function StateBadge({
+  state,
+  className,
+}: {
+  readonly state: DatabaseState
+  readonly className?: string
+}) {
+  const { Icon, className: look, moves } = looks[state]
+  return (
+    <span
+      data-slot="state-badge"
+      className={cn('inline-flex items-center gap-1.5 font-medium', look, className)}
+    >
+      <Icon aria-hidden className={cn('size-3.5', moves && 'animate-spin')} />
+      {state}
+    </span>
+  )
+}

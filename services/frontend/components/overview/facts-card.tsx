@@ -1,0 +1,64 @@
+'use client'
+
+import type { Database } from '@db-forge/contract'
+import type { ReactNode } from 'react'
+import { CopyButton } from '@/components/copyable'
+import { StateBadge } from '@/components/databases/state-badge'
+import { Card } from '@/components/ui/card'
+import { formatMebibytes, formatMoment } from '@/lib/format'
+
+export function FactsCard({ database }: { readonly database: Database }) {
+  const {
+    id,
+    state,
+    desired,
+    reason,
+    engine,
+    engineVersion,
+    runtime,
+    limits,
+    createdAt,
+    updatedAt,
+    revision,
+  } = database
+  return (
+    <Card title="Details" className="self-start">
+      <dl className="divide-y">
+        <Fact name="State">
+          <StateBadge state={state} />
+          {reason ? <p className="text-xs text-muted-foreground">{reason}</p> : null}
+        </Fact>
+        {desired !== state ? <Fact name="Asked for">{desired}</Fact> : null}
+        <Fact name="Engine">
+          {engine} {engineVersion}
+        </Fact>
+        <Fact name="Runtime">{runtime}</Fact>
+        <Fact name="CPU limit">{limits.cpus === 1 ? '1 core' : `${limits.cpus} cores`}</Fact>
+        <Fact name="Memory limit">{formatMebibytes(limits.memoryMb)}</Fact>
+        <Fact name="Data limit">{formatMebibytes(limits.maxSizeMb)}</Fact>
+        <Fact name="Id">
+          <span className="flex items-center gap-1">
+            <code className="truncate">{id}</code>
+            <CopyButton text={id} label="Copy the id" />
+          </span>
+        </Fact>
+        <Fact name="Created">
+          <time dateTime={createdAt}>{formatMoment(createdAt)}</time>
+        </Fact>
+        <Fact name="Changed">
+          <time dateTime={updatedAt}>{formatMoment(updatedAt)}</time>
+          <span className="text-muted-foreground"> · revision {revision}</span>
+        </Fact>
+      </dl>
+    </Card>
+  )
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
+  return (
+    <div className="grid min-h-9 grid-cols-[7rem_minmax(0,1fr)] items-center gap-2 px-4 py-1">
+      <dt className="text-muted-foreground">{name}</dt>
+      <dd className="min-w-0 tabular-nums">{children}</dd>
+    </div>
+  )
+}

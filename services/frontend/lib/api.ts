@@ -1,0 +1,51 @@
+import { ApiError, createClient } from '@db-forge/client'
+import type { Database, Problem } from '@db-forge/contract'
+
+/** Requests go to the page's own origin, signed by the session cookie. */
+export const client = createClient({ baseUrl: '' })
+
+/** Keys of the query cache. A database is found by its name without regard to case, as in the API. */
+export const keys = {
+  databases: ['databases'] as const,
+  database: (name: string) => ['database', name.toLowerCase()] as const,
+  stats: (name: string) => ['database', name.toLowerCase(), 'stats'] as const,
+  schema: (name: string) => ['database', name.toLowerCase(), 'schema'] as const,
+  rows: (name: string, table: string, view: unknown) =>
+    ['database', name.toLowerCase(), 'rows', table, view] as const,
+  platform: ['platform'] as const,
+}
+
+export type Failure = Omit<Problem, 'code' | 'type' | 'status' | 'instance'> & {
+  readonly code?: Problem['code']
+  readonly status?: number
+  readonly instance?: string
+}
+
+/** What can be said about anything thrown by a request. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof ApiError) return error.problem
+  if (error instanceof TypeError)
+    return { title: 'The gateway could not be reached', detail: 'The request got no answer.' }
+  return { title: 'Something went wrong in the dashboard', detail: String(error) }
+}
+
+export const isSignedOut = (error: unknown) =>
+  error instanceof ApiError && error.problem.status === 401
+
+export const isNotFound = (error: unknown) =>
+  error instanceof ApiError && error.problem.code === 'database.not_found'
+
+/** Every database, page by page. */
+export async function listDatabases(signal: AbortSignal): Promise<readonly Database[]> {
+  const all: Database[] = []
+  let cursor: string | undefined
+  do {
+    const page = await client.databases.list(
+      { query: { limit: 1000, ...(cursor ? { cursor } : {}) } },
+      { signal },
+    )
+    all.push(...page.items)
+    cursor = page.nextCursor ?? undefined
+  } while (cursor)
+  return all
+}
