@@ -1,0 +1,83 @@
+/**
+ * The thread that runs SQL. It owns its connection to the database and its own socket, so a query is never
+ * copied between threads. All it shares with the control thread is the statement clock.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { FrameType } from '@db-forge/contract/wire/frame'
+import type { Engine } from './engine/engine.ts'
+import { SqliteEngine } from './engine/sqlite.ts'
+import { StartError } from './exit-codes.ts'
+import type { Payload } from './json-text.ts'
+import { type Listener, listen } from './listen.ts'
+import { parseBatch, parseDescribe, parseQuery } from './request.ts'
+import type { FromSqlThread, SqlThreadData } from './sql-thread-messages.ts'
+import { StatementClock } from './statement-clock.ts'
+import { welcomeText } from './welcome.ts'
+import { WorkerFailure } from './worker-failure.ts'
+
+async function main(data: SqlThreadData): Promise<void> {
+  const clock = new StatementClock(data.clock)
+  const engine = new SqliteEngine({
+    path: data.databasePath,
+    maxSizeMb: data.maxSizeMb,
+    memoryMb: data.memoryMb,
+  })
+  const { identity } = data
+  const listener = await listen(data.socketPath, {
+    databaseId: identity.databaseId,
+    welcome: welcomeText(identity, engine),
+    handle: (frame, reply) =>
+      reply(FrameType.result, answer(engine, clock, frame.type, frame.payload)),
+    isStopping: () => clock.stopping,
+  })
+  parentPort?.once('message', () => void stop(listener, engine))
+  tell({ type: 'ready', engineVersion: engine.version })
+}
+
+function answer(engine: Engine, clock: StatementClock, type: number, payload: Uint8Array): Payload {
+  switch (type) {
+    case FrameType.query: {
+      const request = parseQuery(payload)
+      return timed(clock, request.timeoutMs, () => engine.query(request))
+    }
+    case FrameType.batch: {
+      const request = parseBatch(payload)
+      return timed(clock, request.timeoutMs, () => engine.batch(request))
+    }
+    case FrameType.describe: {
+      const request = parseDescribe(payload)
+      return timed(clock, request.timeoutMs, () => engine.describe(request))
+    }
+    default:
+      throw new WorkerFailure(
+        'request.invalid',
+        `frames of type ${type} are not understood on this socket`,
+      )
+  }
+}
+
+function timed(clock: StatementClock, timeoutMs: number, run: () => Payload): Payload {
+  if (!clock.start(timeoutMs)) tell({ type: 'busy' })
+  try {
+    return run()
+  } finally {
+    clock.end()
+  }
+}
+
+async function stop(listener: Listener, engine: Engine): Promise<void> {
+  await listener.close()
+  engine.close()
+  tell({ type: 'stopped' })
+  parentPort?.close()
+}
+
+function tell(message: FromSqlThread): void {
+  parentPort?.postMessage(message)
+}
+
+main(workerData as SqlThreadData).catch((error: unknown) => {
+  if (!(error instanceof StartError)) throw error
+  tell({ type: 'refused', exitCode: error.exitCode, message: error.message })
+  parentPort?.close()
+})
