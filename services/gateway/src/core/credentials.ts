@@ -27,25 +27,24 @@ export class Credentials {
   }
 
   /**
-   * Takes the token from the settings, else the one of an earlier start, else makes one. Returns it when it is
-   * new, so that it can be shown once.
+   * Takes the token from the settings, else from the file, else the one of an earlier start, else makes one.
+   * Returns it when it is new, so that it can be shown once.
    */
   async prepare(configured: string | undefined, file: TokenFile): Promise<string | null> {
     if (configured !== undefined) {
       this.#tokenHash = sha256(configured)
       return null
     }
-    const known = await this.#store.settings.get(TOKEN_HASH)
-    if (known !== null) {
+    const [kept, known] = await Promise.all([file.read(), this.#store.settings.get(TOKEN_HASH)])
+    if (kept === null && known !== null) {
       this.#tokenHash = Buffer.from(known, 'hex')
       return null
     }
-    const kept = await file.read()
     const token = kept ?? `dbf_${randomBytes(32).toString('base64url')}`
     if (kept === null) await file.write(token)
     this.#tokenHash = sha256(token)
     await this.#store.settings.set(TOKEN_HASH, this.#tokenHash.toString('hex'))
-    return token
+    return kept === null ? token : null
   }
 
   isAdminToken(token: string): boolean {

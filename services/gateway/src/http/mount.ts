@@ -1,5 +1,6 @@
 import { type Answer, ERRORS, type ErrorCode, type Parsed, Problem, type Route } from '@db-forge/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
+import { validatorCompiler } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 
 /** An answer that is sent as it is, such as what a worker wrote. */
@@ -56,6 +57,12 @@ export function mount<R extends Route>(app: FastifyInstance, route: R, handler: 
       return answer(route, reply, await handler(input, { request, reply, filters }))
     },
   })
+}
+
+/** Fastify hands null to the validator where there is no body; zod's word for that is undefined. */
+export const validator: typeof validatorCompiler = (route) => {
+  const validate = validatorCompiler(route)
+  return route.httpPart === 'body' ? (data) => validate(data ?? undefined) : validate
 }
 
 function answer(route: Route, reply: FastifyReply, result: unknown): FastifyReply {

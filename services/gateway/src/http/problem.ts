@@ -66,7 +66,7 @@ function validationError(error: {
 }): AppError {
   const inBody = error.validationContext === 'body'
   const errors = error.validation.map(({ instancePath, message }) => ({
-    ...(inBody ? { pointer: `#${instancePath}` } : { parameter: instancePath.slice(1) }),
+    ...(inBody ? { pointer: `#${instancePath.replace(/^\/$/, '')}` } : { parameter: instancePath.slice(1) }),
     detail: message ?? 'not valid',
   }))
   const [first] = errors

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import cookie from '@fastify/cookie'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
-import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { serializerCompiler } from 'fastify-type-provider-zod'
 import type { Catalog } from '../core/catalog.ts'
 import type { Credentials } from '../core/credentials.ts'
 import type { Databases } from '../core/databases.ts'
@@ -13,6 +13,7 @@ import { registerAuth } from './auth.ts'
 import { registerDashboard } from './dashboard.ts'
 import { registerJsonBodies } from './json-body.ts'
 import type { Metrics } from './metrics.ts'
+import { validator } from './mount.ts'
 import { registerOpenApi } from './openapi.ts'
 import { registerProblems } from './problem.ts'
 import { Realtime } from './realtime.ts'
@@ -82,7 +83,7 @@ async function registerApi(app: FastifyInstance, options: ServerOptions): Promis
   await registerOpenApi(app, options.version)
   // In a scope of their own: compilers for zod would meet other plugins' JSON schemas otherwise.
   await app.register(async (scope) => {
-    scope.setValidatorCompiler(validatorCompiler).setSerializerCompiler(serializerCompiler)
+    scope.setValidatorCompiler(validator).setSerializerCompiler(serializerCompiler)
     databaseRoutes(scope, options.databases, options.stopping)
     dataRoutes(scope, options.queryPath, options.tableData)
     platformRoutes(scope, options.platform, options.stopping)
