@@ -10,8 +10,6 @@ import type { DatabaseId } from '@db-forge/contract'
  *     workers/{id}.json        which workers run as plain processes; not beside the data, where a worker could write it
  *     logs/{id}.log            their output
  */
-export const VOLUME_MARKER = '.dbforge-volume-root'
-
 export interface DataLayout {
   readonly root: string
   readonly metaDir: string

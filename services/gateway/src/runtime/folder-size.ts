@@ -9,7 +9,12 @@ export async function folderSize(path: string): Promise<number> {
       const child = join(path, entry.name)
       if (entry.isDirectory()) return folderSize(child)
       // A file may go between listing and looking, as write-ahead logs do.
-      return entry.isFile() ? lstat(child).then((stat) => stat.size, () => 0) : 0
+      return entry.isFile()
+        ? lstat(child).then(
+            (stat) => stat.size,
+            () => 0,
+          )
+        : 0
     }),
   )
   return sizes.reduce((sum, size) => sum + size, 0)

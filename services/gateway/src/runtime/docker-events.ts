@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DatabaseId } from '@db-forge/contract'
+import { dockerTime } from './docker-answers.ts'
+import type { DockerApi, DockerEvent } from './docker-api.ts'
+import { LABEL } from './docker-spec.ts'
+import type { WorkerEvent } from './worker-runtime.ts'
+
+const BACKOFF_MS = { first: 100, max: 5_000 }
+
+const TYPES: Readonly<Record<string, WorkerEvent['type']>> = {
+  start: 'started',
+  die: 'exited',
+  destroy: 'removed',
+}
+
+/** Follows Docker's events until the signal aborts. A stream that breaks is opened again where it broke off. */
+export async function followEvents(
+  docker: DockerApi,
+  label: string,
+  onEvent: (event: WorkerEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let since = dockerTime(Date.now())
+  let backoffMs = BACKOFF_MS.first
+  while (!signal.aborted) {
+    try {
+      for await (const event of docker.events(label, { since, signal })) {
+        const repeated = event.time <= since
+        since = repeated ? since : event.time
+        backoffMs = BACKOFF_MS.first
+        const told = repeated ? null : workerEvent(event)
+        if (told) onEvent(told)
+      }
+    } catch {
+      // Docker is away, or was; there is nothing to do but to ask again.
+    }
+    await sleep(backoffMs, undefined, { signal }).catch(() => {})
+    backoffMs = Math.min(backoffMs * 2, BACKOFF_MS.max)
+  }
+}
+
+function workerEvent({ action, labels }: DockerEvent): WorkerEvent | null {
+  const type = TYPES[action]
+  const id = DatabaseId.safeParse(labels[LABEL.databaseId])
+  return type && id.success ? { type, databaseId: id.data } : null
+}

@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DockerApi } from './docker-api.ts'
+import { RuntimeUnavailableError } from './worker-runtime.ts'
+
+const DOCKERFILE = 'infra/docker/worker-sqlite.Dockerfile'
+/** All that the image is made of, as in the Dockerfile's own ignore list. A folder stands for the compiled files in it. */
+const MADE_OF = [
+  DOCKERFILE,
+  'package.json',
+  'package-lock.json',
+  'packages/contract/package.json',
+  'packages/contract/dist',
+  'services/worker/package.json',
+  'services/worker/dist',
+]
+const LAST_LINES = 20
+
+/** There is no worker image, and none can be made. */
+export class WorkerImageError extends Error {
+  readonly buildTail: readonly string[]
+  constructor(message: string, buildTail: readonly string[] = [], options?: ErrorOptions) {
+    super(message, options)
+    this.buildTail = buildTail
+  }
+}
+
+export interface WorkerImageOptions {
+  /** Its name. With a build context, its tag is replaced by a hash of all that goes into the image. */
+  readonly image: string
+  /** A checkout with compiled workers, to build from. */
+  readonly buildContext?: string | undefined
+  /** That a build begins, and what it prints. */
+  readonly onProgress?: (line: string) => void
+}
+
+export interface WorkerImage {
+  readonly name: string
+  readonly id: string
+}
+
+/**
+ * The image that workers run, built if need be; so that a changed worker never runs from a stale one, those built here
+ * are found by what they are made of.
+ * @throws WorkerImageError
+ */
+export async function provideWorkerImage(
+  docker: DockerApi,
+  { image, buildContext, onProgress = () => {} }: WorkerImageOptions,
+): Promise<WorkerImage> {
+  if (buildContext === undefined) return present(docker, image)
+  const files = await filesOf(buildContext)
+  const name = `${repositoryOf(image)}:${await hashOf(buildContext, files)}`
+  const id = await docker.imageId(name)
+  if (id !== null) return { name, id }
+  await build(docker, { name, context: buildContext, files, dockerfile: DOCKERFILE }, onProgress)
+  return present(docker, name)
+}
+
+/** Without its tag; a colon before the last slash is that of a registry's port. */
+function repositoryOf(image: string): string {
+  return image.replace(/:[^:/]*$/, '')
+}
+
+async function present(docker: DockerApi, name: string): Promise<WorkerImage> {
+  const id = await docker.imageId(name)
+  if (id === null) throw new WorkerImageError(`there is no image ${name}`)
+  return { name, id }
+}
+
+async function build(
+  docker: DockerApi,
+  image: Parameters<DockerApi['build']>[0],
+  onProgress: (line: string) => void,
+): Promise<void> {
+  const last: string[] = []
+  onProgress(`building ${image.name}`)
+  const onLine = (line: string) => {
+    if (last.push(line) > LAST_LINES) last.shift()
+    onProgress(line)
+  }
+  await docker.build(image, onLine).catch((cause) => {
+    if (cause instanceof RuntimeUnavailableError) throw cause
+    throw new WorkerImageError(`${image.name} cannot be built: ${cause.message}`, last, { cause })
+  })
+}
+
+async function filesOf(context: string): Promise<string[]> {
+  const lists = await Promise.all(MADE_OF.map((path) => filesAt(context, path)))
+  return lists.flat().sort()
+}
+
+async function filesAt(context: string, path: string): Promise<string[]> {
+  if (!path.endsWith('/dist')) return [path]
+  const entries = await readdir(join(context, path), { recursive: true }).catch((cause) => {
+    throw new WorkerImageError(`${path} is not compiled`, [], { cause })
+  })
+  return entries.filter(isShipped).map((name) => join(path, name))
+}
+
+function isShipped(name: string): boolean {
+  return name.endsWith('.js') && !name.endsWith('.test.js') && !name.startsWith('testing/')
+}
+
+async function hashOf(context: string, files: readonly string[]): Promise<string> {
+  const hash = createHash('sha256')
+  for (const file of files) {
+    const bytes = await readFile(join(context, file)).catch((cause) => {
+      throw new WorkerImageError(`${file} is not there to build from`, [], { cause })
+    })
+    hash.update(`${file}\0${bytes.length}\0`).update(bytes)
+  }
+  return hash.digest('hex').slice(0, 12)
+}
