@@ -103,7 +103,7 @@ export const TableAlter = z
   .meta({ id: 'TableAlter' })
 export type TableAlter = z.output<typeof TableAlter>
 
-export const RowInput = z.record(z.string(), InputValue).meta({ id: 'RowInput' })
+export const RowInput = z.record(z.string(), InputValue).meta({ id: 'RowValues' })
 export type RowInput = z.output<typeof RowInput>
 
 export const Row = z.record(z.string(), JsonValue).meta({ id: 'Row' })

@@ -37,7 +37,7 @@ export type JsonValue = z.output<typeof JsonValue>
  * reads bodies without rounding and hands them over as bigint.
  */
 export const InputValue = z
-  .union([z.null(), z.boolean(), z.number(), z.string(), TaggedValue, z.bigint().meta({ override: {} })])
+  .union([z.null(), z.boolean(), z.number(), z.string(), TaggedValue, z.bigint()])
   .meta({ id: 'InputValue' })
 export type InputValue = z.output<typeof InputValue>
 

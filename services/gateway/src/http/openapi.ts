@@ -1,12 +1,12 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
-import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
+
+type TransformObject = typeof jsonSchemaTransformObject
 
 /** OpenAPI 3.1 from the mounted routes, and pages to try them. Register before the routes. */
 export async function registerOpenApi(app: FastifyInstance, version: string): Promise<void> {
-  // A bigint is how the gateway holds a JSON integer that a double would round; there is no schema for it.
-  const zodToJsonConfig = { unrepresentable: 'any' } as const
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -24,13 +24,36 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
         },
       },
     },
-    transform: createJsonSchemaTransform({ zodToJsonConfig }),
-    transformObject: createJsonSchemaTransformObject({ zodToJsonConfig }),
+    transform: jsonSchemaTransform,
+    transformObject: withoutUnusedSchemas,
   })
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: true,
-    uiConfig: { url: '/openapi.json', tryItOutEnabled: true, persistAuthorization: false },
+  await app.register(async (scope) => {
+    scope.addHook('onRoute', (route) => {
+      route.config = { ...route.config, scope: null, quiet: true }
+    })
+    await scope.register(swaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: true,
+      uiConfig: { url: '/openapi.json', tryItOutEnabled: true, persistAuthorization: false },
+    })
   })
   app.get('/openapi.json', { config: { scope: null }, schema: { hide: true } }, async () => app.swagger())
+}
+
+/** Each schema is registered as input and as output; the document keeps those that something refers to. */
+const withoutUnusedSchemas: TransformObject = (document) => {
+  const object = jsonSchemaTransformObject(document)
+  if (!('components' in object) || !object.components?.schemas) return object
+  const { schemas } = object.components
+  const used = new Set<string>()
+  const visit = (part: unknown) => {
+    for (const [, name = ''] of JSON.stringify(part).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
+      if (used.has(name)) continue
+      used.add(name)
+      visit(schemas[name])
+    }
+  }
+  visit(object.paths)
+  for (const name of Object.keys(schemas)) if (!used.has(name)) delete schemas[name]
+  return object
 }
