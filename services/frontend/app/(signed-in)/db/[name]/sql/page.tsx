@@ -1,3 +1,7 @@
+import { SqlPage } from '@/components/sql/sql-page'
+
+export const metadata = { title: 'SQL' }
+
 export default function Page() {
-  return null
+  return <SqlPage />
 }

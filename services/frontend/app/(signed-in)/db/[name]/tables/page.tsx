@@ -1,3 +1,7 @@
+import { TablesPage } from '@/components/tables/tables-page'
+
+export const metadata = { title: 'Tables' }
+
 export default function Page() {
-  return null
+  return <TablesPage />
 }

@@ -1,0 +1,89 @@
+'use client'
+
+import type { SchemaInfo, TableInfo } from '@db-forge/contract'
+import { ChevronRight, Eye, Table2 } from 'lucide-react'
+import { useState } from 'react'
+import { cn } from '@/lib/cn'
+import { sqlIdentifier } from '@/lib/sql-identifier'
+
+interface SchemaTreeProps {
+  readonly schema: SchemaInfo | undefined
+  readonly onPick: (text: string) => void
+  readonly className?: string
+}
+
+/** Tables and columns; a click writes the name into the editor. */
+export function SchemaTree({ schema, onPick, className }: SchemaTreeProps) {
+  return (
+    <nav aria-label="Schema" className={cn('overflow-y-auto bg-card py-2', className)}>
+      <h2 className="px-3 pb-1 text-xs font-medium text-muted-foreground">Schema</h2>
+      {schema?.tables.length === 0 ? (
+        <p className="px-3 text-xs text-muted-foreground">No tables yet.</p>
+      ) : null}
+      <ul>
+        {schema?.tables.map((table) => (
+          <TableEntry key={table.name} table={table} onPick={onPick} />
+        ))}
+      </ul>
+    </nav>
+  )
+}
+
+const entry =
+  'flex h-6 min-w-0 flex-1 items-center gap-1.5 rounded-sm px-1 text-left font-mono text-xs hover:bg-accent'
+
+function TableEntry({
+  table,
+  onPick,
+}: {
+  readonly table: TableInfo
+  readonly onPick: (text: string) => void
+}) {
+  const [open, setOpen] = useState(false)
+  const Icon = table.kind === 'view' ? Eye : Table2
+  return (
+    <li>
+      <div className="flex items-center px-1.5">
+        <button
+          type="button"
+          aria-expanded={open}
+          aria-label={`Columns of ${table.name}`}
+          onClick={() => setOpen(!open)}
+          className="grid size-6 shrink-0 place-items-center rounded-sm text-muted-foreground hover:bg-accent"
+        >
+          <ChevronRight aria-hidden className={cn('size-3.5', open && 'rotate-90')} />
+        </button>
+        <button
+          type="button"
+          title={`Insert ${table.name}`}
+          onClick={() => onPick(sqlIdentifier(table.name))}
+          className={entry}
+        >
+          <Icon aria-hidden className="size-3.5 shrink-0 text-muted-foreground" />
+          <span className="truncate">{table.name}</span>
+        </button>
+      </div>
+      {open ? (
+        <ul className="pr-1.5 pb-1 pl-9">
+          {table.columns.map(({ name, type, primaryKey }) => (
+            <li key={name} className="flex">
+              <button
+                type="button"
+                title={`Insert ${name}`}
+                onClick={() => onPick(sqlIdentifier(name))}
+                className={entry}
+              >
+                <span className={cn('truncate', primaryKey !== null && 'font-semibold')}>
+                  {name}
+                </span>
+                <span className="ml-auto truncate pl-2 text-[0.6875rem] text-muted-foreground">
+                  {type.toLowerCase()}
+                </span>
+              </button>
+            </li>
+          ))}
+        </ul>
+      ) : null}
+    </li>
+  )
+}

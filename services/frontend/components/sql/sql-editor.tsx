@@ -1,0 +1,223 @@
+'use client'
+
+import {
+  autocompletion,
+  closeBrackets,
+  closeBracketsKeymap,
+  completionKeymap,
+} from '@codemirror/autocomplete'
+import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands'
+import { type SQLNamespace, sql } from '@codemirror/lang-sql'
+import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language'
+import { setDiagnostics } from '@codemirror/lint'
+import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search'
+import { Compartment, EditorState, Prec } from '@codemirror/state'
+import { drawSelection, EditorView, keymap, lineNumbers, placeholder } from '@codemirror/view'
+import { tags } from '@lezer/highlight'
+import { useEffect, useRef } from 'react'
+import { sqliteDialect } from '@/lib/sql-dialect'
+import { type Statement, splitStatements, statementAt } from '@/lib/sql-statements'
+import { currentStatement } from './current-statement'
+
+export interface SqlEditorHandle {
+  /** The selection's statements, or the one at the cursor. */
+  readonly wanted: () => readonly Statement[]
+  readonly all: () => readonly Statement[]
+  /** Underlines the word at `offset` of a statement, if the statement still stands where it was. */
+  readonly mark: (statement: Statement, offset: number, message: string) => void
+  readonly clearMarks: () => void
+  readonly insert: (text: string) => void
+  readonly append: (text: string) => void
+  readonly lineOf: (place: number) => number
+}
+
+interface SqlEditorProps {
+  readonly initialText: string
+  readonly schema: SQLNamespace
+  readonly onChange: (text: string) => void
+  readonly onRun: () => void
+  readonly onRunAll: () => void
+  readonly onReady: (editor: SqlEditorHandle | null) => void
+}
+
+export function SqlEditor(props: SqlEditorProps) {
+  const { initialText, schema, onReady } = props
+  const host = useRef<HTMLDivElement>(null)
+  const view = useRef<EditorView | null>(null)
+  const language = useRef(new Compartment())
+  const latest = useRef(props)
+  latest.current = props
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the editor is made once and owns its text
+  useEffect(() => {
+    if (!host.current) return
+    const editor = new EditorView({
+      parent: host.current,
+      state: EditorState.create({
+        doc: initialText,
+        extensions: [
+          Prec.high(
+            keymap.of([
+              { key: 'Mod-Enter', run: handled(() => latest.current.onRun()) },
+              { key: 'Shift-Mod-Enter', run: handled(() => latest.current.onRunAll()) },
+            ]),
+          ),
+          extensions,
+          language.current.of(sql({ dialect: sqliteDialect, schema })),
+          EditorView.updateListener.of((update) => {
+            if (update.docChanged) latest.current.onChange(update.state.doc.toString())
+          }),
+        ],
+      }),
+    })
+    view.current = editor
+    onReady(handleOf(editor))
+    editor.focus()
+    return () => {
+      onReady(null)
+      editor.destroy()
+    }
+  }, [])
+
+  useEffect(() => {
+    view.current?.dispatch({
+      effects: language.current.reconfigure(sql({ dialect: sqliteDialect, schema })),
+    })
+  }, [schema])
+
+  return <div ref={host} className="h-full min-h-0 overflow-hidden bg-card" />
+}
+
+/** A command that leaves nothing for other keymaps. */
+const handled = (act: () => void) => () => {
+  act()
+  return true
+}
+
+function handleOf(view: EditorView): SqlEditorHandle {
+  const text = () => view.state.doc.toString()
+  return {
+    wanted: () => {
+      const { from, to, empty } = view.state.selection.main
+      if (!empty)
+        return splitStatements(view.state.sliceDoc(from, to)).map((part) => ({
+          ...part,
+          from: part.from + from,
+          to: part.to + from,
+        }))
+      const statement = statementAt(splitStatements(text()), from)
+      return statement ? [statement] : []
+    },
+    all: () => splitStatements(text()),
+    mark: (statement, offset, message) => {
+      if (view.state.sliceDoc(statement.from, statement.to) !== statement.text) return
+      const from = Math.min(statement.from + offset, statement.to)
+      const to = view.state.wordAt(from)?.to ?? Math.min(from + 1, statement.to)
+      view.dispatch(setDiagnostics(view.state, [{ from, to, severity: 'error', message }]))
+    },
+    clearMarks: () => view.dispatch(setDiagnostics(view.state, [])),
+    insert: (added) => {
+      view.dispatch(view.state.replaceSelection(added))
+      view.focus()
+    },
+    append: (added) => {
+      const end = view.state.doc.length
+      const insert = end === 0 ? added : `${text().endsWith('\n') ? '' : '\n'}\n${added}`
+      view.dispatch({
+        changes: { from: end, insert },
+        selection: { anchor: end + insert.length },
+        scrollIntoView: true,
+      })
+      view.focus()
+    },
+    lineOf: (place) => view.state.doc.lineAt(Math.min(place, view.state.doc.length)).number,
+  }
+}
+
+const highlighting = HighlightStyle.define([
+  { tag: tags.keyword, color: 'var(--sql-keyword)' },
+  { tag: [tags.string, tags.special(tags.string)], color: 'var(--sql-string)' },
+  { tag: [tags.number, tags.bool, tags.null], color: 'var(--sql-number)' },
+  { tag: [tags.typeName, tags.standard(tags.name)], color: 'var(--sql-type)' },
+  { tag: [tags.lineComment, tags.blockComment], color: 'var(--sql-comment)', fontStyle: 'italic' },
+])
+
+const look = EditorView.theme({
+  '&': { height: '100%', fontSize: '13px' },
+  '&.cm-focused': { outline: '2px solid var(--ring)', outlineOffset: '-2px' },
+  '.cm-scroller': { fontFamily: 'var(--font-mono)', lineHeight: '20px' },
+  '.cm-content': { padding: '8px 0', caretColor: 'var(--foreground)' },
+  '.cm-line': { padding: '0 12px 0 10px' },
+  '.cm-cursor': { borderLeftColor: 'var(--foreground)', borderLeftWidth: '2px' },
+  '.cm-gutters': {
+    background: 'transparent',
+    color: 'var(--muted-foreground)',
+    border: 'none',
+    paddingLeft: '8px',
+  },
+  '.cm-placeholder': { color: 'var(--muted-foreground)' },
+  '.cm-currentStatement': { boxShadow: 'inset 2px 0 0 var(--primary)' },
+  '&.cm-focused .cm-selectionBackground, .cm-selectionBackground': {
+    background: 'var(--selection) !important',
+  },
+  '.cm-selectionMatch': { background: 'var(--accent)' },
+  '&.cm-focused .cm-matchingBracket': {
+    background: 'var(--accent)',
+    outline: '1px solid var(--input)',
+  },
+  '.cm-lintRange-error': {
+    backgroundImage: 'none',
+    textDecoration: 'underline wavy var(--destructive)',
+    textUnderlineOffset: '3px',
+  },
+  '.cm-tooltip': {
+    background: 'var(--popover)',
+    border: '1px solid var(--border)',
+    borderRadius: '6px',
+    boxShadow: 'var(--shadow)',
+  },
+  '.cm-tooltip.cm-tooltip-autocomplete > ul': { fontFamily: 'var(--font-mono)', fontSize: '12px' },
+  '.cm-tooltip-autocomplete > ul > li': { padding: '3px 8px !important' },
+  '.cm-tooltip-autocomplete > ul > li[aria-selected]': {
+    background: 'var(--accent)',
+    color: 'var(--foreground)',
+  },
+  '.cm-diagnostic': { padding: '4px 8px', fontFamily: 'var(--font-mono)', fontSize: '12px' },
+  '.cm-panels': {
+    background: 'var(--muted)',
+    color: 'var(--foreground)',
+    borderColor: 'var(--border)',
+  },
+  '.cm-panel.cm-search input, .cm-panel.cm-search button': {
+    fontFamily: 'var(--font-sans)',
+    fontSize: '12px',
+  },
+})
+
+const extensions = [
+  lineNumbers(),
+  history(),
+  drawSelection(),
+  bracketMatching(),
+  closeBrackets(),
+  autocompletion({ icons: false }),
+  search({ top: true }),
+  highlightSelectionMatches(),
+  syntaxHighlighting(highlighting),
+  currentStatement,
+  placeholder('select …'),
+  look,
+  EditorView.lineWrapping,
+  EditorView.contentAttributes.of({
+    'aria-label': 'SQL editor',
+    'aria-describedby': 'sql-editor-help',
+  }),
+  keymap.of([
+    ...closeBracketsKeymap,
+    ...completionKeymap,
+    ...searchKeymap,
+    ...historyKeymap,
+    ...defaultKeymap,
+    indentWithTab,
+  ]),
+]
