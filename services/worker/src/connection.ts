@@ -122,8 +122,9 @@ export class Connection {
       this.#socket.write(encodeFrame(type, id, payload))
       return
     }
-    this.#socket.write(frameHeader(type, id, payload))
-    for (const part of payload) this.#socket.write(part)
+    this.#socket.write(frameHeader(type, id, payload.parts))
+    for (const part of payload.parts) this.#socket.write(part)
+    this.#socket.write('', () => payload.release())
   }
 
   #cork(): void {

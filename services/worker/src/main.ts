@@ -3,6 +3,7 @@
  * can always answer, watch deadlines and end the process; SQL has a thread of its own.
  */
 import { randomUUID } from 'node:crypto'
+import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { readConfig } from './config.ts'
 import { serveControl } from './control.ts'
@@ -54,9 +55,13 @@ async function main(): Promise<void> {
 }
 
 function startSqlThread(workerData: SqlThreadData): Worker {
+  // A small nursery is swept often, and with it go prepared statements that nothing else would finalize.
+  setFlagsFromString('--max-semi-space-size=1')
+  setFlagsFromString('--optimize-for-size')
   const thread = new Worker(new URL('./sql-thread.js', import.meta.url), {
     workerData,
     name: 'sql',
+    resourceLimits: { maxOldGenerationSizeMb: Math.max(24, Math.floor(workerData.memoryMb / 2)) },
   })
   const watchdog = new Watchdog(clock, (runningForMs) => {
     log('error', 'a statement ran past its deadline; the worker ends itself', { runningForMs })

@@ -88,7 +88,7 @@ function checkNames(sql: string): void {
   }
 }
 
-/** A string stands for a table only where a table must stand; elsewhere it is data. */
+/** A string stands for a table only where one can stand; elsewhere it is data. */
 function namesTable(token: Token, previous: Token | undefined): boolean {
   if (token.kind === 'word' || token.kind === 'quoted') return true
   if (token.kind !== 'string') return false

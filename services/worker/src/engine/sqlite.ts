@@ -1,7 +1,7 @@
 import type { BatchRequest, QueryRequest, RowFormat } from '@db-forge/contract'
 import type { DescribeRequest } from '@db-forge/contract/wire'
 import type Database from 'better-sqlite3'
-import { JsonText, type Payload } from '../json-text.ts'
+import { JsonText, type Payload, SlabPool } from '../json-text.ts'
 import { denied, WorkerFailure } from '../worker-failure.ts'
 import type { Engine } from './engine.ts'
 import type { RowEncoder } from './sqlite-columns.ts'
@@ -36,6 +36,7 @@ export class SqliteEngine implements Engine {
   readonly #commit: Database.Statement
   readonly #rollback: Database.Statement
   readonly #changes: Database.Statement<[], { changes: bigint; rowid: bigint }>
+  readonly #slabs = new SlabPool(ANSWER_BYTES_MAX)
   #schemaChanged = false
 
   constructor(options: OpenOptions) {
@@ -50,7 +51,7 @@ export class SqliteEngine implements Engine {
   }
 
   query(request: QueryRequest): Payload {
-    const text = new JsonText()
+    const text = new JsonText(this.#slabs)
     try {
       this.#run(request, request, text)
     } catch (error) {
@@ -63,7 +64,7 @@ export class SqliteEngine implements Engine {
 
   batch(request: BatchRequest): Payload {
     const started = performance.now()
-    const text = new JsonText()
+    const text = new JsonText(this.#slabs)
     text.add('{"results":[')
     try {
       this.#transaction(request, text)
@@ -113,11 +114,11 @@ export class SqliteEngine implements Engine {
     const prepared = this.#statements.get(statement.sql)
     if (options.readOnly && !prepared.readOnly)
       throw denied('the statement would write, and the request is read-only')
-    if (prepared.changesSchema) this.#schemaChanged = true
     const args = bindArguments(prepared.slots, statement.params)
     const outcome = prepared.rows
       ? this.#collect(prepared, prepared.rows, args, options, text)
       : this.#execute(prepared, args, text)
+    if (prepared.changesSchema) this.#forgetSchema()
     text.add(
       `${outcome.counts},"durationMs":${millisecondsSince(started)},"truncated":${outcome.truncated}}`,
     )
@@ -147,12 +148,17 @@ export class SqliteEngine implements Engine {
     return { counts: countsText(prepared, changes, rowid), truncated }
   }
 
-  /** No request leaves a transaction behind, nor what was known of an older schema. */
+  /** What was known of columns no longer holds; nor will what is learnt now, should the batch be rolled back. */
+  #forgetSchema(): void {
+    this.#schemaChanged = true
+    this.#statements.clear()
+  }
+
+  /** No request leaves a transaction behind. */
   #settle(): void {
     if (this.#db.inTransaction) this.#rollback.run()
-    if (!this.#schemaChanged) return
+    if (this.#schemaChanged) this.#statements.clear()
     this.#schemaChanged = false
-    this.#statements.clear()
   }
 }
 
