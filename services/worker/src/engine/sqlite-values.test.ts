@@ -14,7 +14,7 @@ const edges = fc.constantFrom(
   INT64_MAX,
   0n,
 )
-const text = fc.string({ unit: 'binary' }).filter((value) => value.isWellFormed())
+const text = fc.string({ unit: 'binary' }).filter((value) => !/\p{Surrogate}/u.test(value))
 const blob = fc.uint8Array().map((bytes) => Buffer.from(bytes))
 const real = fc.double({ noNaN: true })
 const anyValue: fc.Arbitrary<SqlValue> = fc.oneof(fc.constant(null), int64, edges, real, text, blob)
