@@ -15,6 +15,9 @@ FROM node:24-trixie AS dependencies
 ENV npm_config_nodedir=/usr/local npm_config_build_from_source=true JOBS=max
 WORKDIR /app
 COPY --from=manifests /app ./
+# Since 24.19 this header makes each object of a native module remove a hook as it is collected, which ends the process
+# when V8 collects while no script runs (nodejs/node#65446). Without the two calls it is the header from before.
+RUN sed -i -E '/^ *(Add|Remove)CleanupHook\(\);$/d' /usr/local/include/node/node_object_wrap.h
 RUN npm ci --workspace=services/worker --omit=dev --no-audit --no-fund \
  && cd node_modules/better-sqlite3 \
  && cp build/Release/better_sqlite3.node . \
@@ -31,5 +34,5 @@ COPY --from=dependencies /app ./
 COPY packages/contract/dist packages/contract/dist
 COPY services/worker/dist services/worker/dist
 USER 10001:10001
-# Small young generations keep an idle worker small; the bound of the heap comes with its memory limit.
-ENTRYPOINT ["node", "--max-semi-space-size=1", "services/worker/dist/main.js"]
+# The worker bounds its own heap, by the memory that it is told.
+ENTRYPOINT ["node", "services/worker/dist/main.js"]

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { stripVTControlCharacters } from 'node:util'
 import Dockerode from 'dockerode'
 import { type BuildLine, containerOf, eventOf, jsonLines, usageOf } from './docker-answers.ts'
 import {
@@ -137,7 +138,8 @@ export class DockerodeApi implements DockerApi {
     const stream = await answered(this.#docker.buildImage(source, options))
     for await (const line of jsonLines(stream)) {
       const { stream: text = '', error } = line as BuildLine
-      for (const part of text.split('\n')) if (part.trim() !== '') onLine(part.trimEnd())
+      for (const part of stripVTControlCharacters(text).split('\n'))
+        if (part.trim() !== '') onLine(part.trimEnd())
       if (error !== undefined) throw new DockerRefusedError(500, error.trim())
     }
   }

@@ -192,7 +192,6 @@ export class ProcessRuntime implements WorkerRuntime {
       entry: this.#entry,
       databaseDir,
       specHash,
-      nodeFlags: [`--max-old-space-size=${spec.limits.memoryMb}`, '--max-semi-space-size=1'],
       env: workerEnv(spec, databaseDir),
       output,
     })

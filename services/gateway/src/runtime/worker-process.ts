@@ -26,7 +26,6 @@ export interface WorkerLaunch {
   readonly entry: string
   readonly databaseDir: string
   readonly specHash: string
-  readonly nodeFlags: readonly string[]
   readonly env: Record<string, string>
   /** Where both of its outputs go. A file and not a pipe: a worker can outlive the gateway. */
   readonly output: number
@@ -35,7 +34,7 @@ export interface WorkerLaunch {
 /** Starts a worker in a process group of its own, so that Ctrl-C at the terminal reaches the gateway alone. */
 export async function launchWorker(launch: WorkerLaunch): Promise<WorkerProcess> {
   // The folder is an argument as well, since that is what tells this process from another one of the same pid.
-  const args = [...launch.nodeFlags, launch.entry, launch.databaseDir]
+  const args = [launch.entry, launch.databaseDir]
   const child = spawn(process.execPath, args, {
     cwd: launch.databaseDir,
     detached: true,
