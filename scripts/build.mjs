@@ -19,14 +19,27 @@ export async function ensureBuilt() {
     await run('Installing packages', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])
     writeStamp({ manifests })
   }
-  const services = digest(sourceFiles(['packages', 'services/gateway', 'services/worker', 'services/e2e']), fingerprint)
-  if (stamp.manifests !== manifests || stamp.services !== services || !existsSync(join(root, 'services/gateway/dist/main.js'))) {
+  const services = digest(
+    sourceFiles(['packages', 'services/gateway', 'services/worker', 'services/e2e']),
+    fingerprint,
+  )
+  if (
+    stamp.manifests !== manifests ||
+    stamp.services !== services ||
+    !existsSync(join(root, 'services/gateway/dist/main.js'))
+  ) {
     await run('Building services', process.execPath, [bin('typescript/bin/tsc'), '-b'])
     writeStamp({ manifests, services })
   }
   const dashboard = digest(sourceFiles(['packages', 'services/frontend']), fingerprint)
   if (stamp.manifests !== manifests || stamp.dashboard !== dashboard) {
-    await run('Building the dashboard', 'npm', ['run', 'build', '-w', 'services/frontend', '--silent'])
+    await run('Building the dashboard', 'npm', [
+      'run',
+      'build',
+      '-w',
+      'services/frontend',
+      '--silent',
+    ])
     writeStamp({ manifests, services, dashboard })
   }
 }
@@ -58,7 +71,9 @@ function fail(title, output) {
 function requireNode() {
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major > NODE_NEEDED[0] || (major === NODE_NEEDED[0] && minor >= NODE_NEEDED[1])) return
-  process.stderr.write(`DB-Forge needs Node ${NODE_NEEDED.join('.')} or newer; this is ${process.versions.node}.\n`)
+  process.stderr.write(
+    `DB-Forge needs Node ${NODE_NEEDED.join('.')} or newer; this is ${process.versions.node}.\n`,
+  )
   process.exit(1)
 }
 
@@ -68,11 +83,18 @@ function manifestFiles() {
   const folders = ['packages', 'services'].flatMap((parent) =>
     readdirSync(join(root, parent)).map((name) => join(root, parent, name, 'package.json')),
   )
-  return [join(root, 'package.json'), join(root, 'package-lock.json'), ...folders.filter(existsSync)]
+  return [
+    join(root, 'package.json'),
+    join(root, 'package-lock.json'),
+    ...folders.filter(existsSync),
+  ]
 }
 
 function sourceFiles(folders) {
-  return [join(root, 'tsconfig.base.json'), ...folders.flatMap((folder) => filesBelow(join(root, folder)))]
+  return [
+    join(root, 'tsconfig.base.json'),
+    ...folders.flatMap((folder) => filesBelow(join(root, folder))),
+  ]
 }
 
 function filesBelow(folder) {
@@ -93,7 +115,8 @@ function fingerprint(path) {
 
 function digest(paths, contentOf) {
   const hash = createHash('sha256').update(process.version)
-  for (const path of paths.toSorted()) hash.update(`\0${relative(root, path)}\0`).update(contentOf(path))
+  for (const path of paths.toSorted())
+    hash.update(`\0${relative(root, path)}\0`).update(contentOf(path))
   return hash.digest('hex')
 }
 

@@ -20,7 +20,12 @@ function startDashboard(port) {
   // None of the gateway's settings: the dashboard needs none, and some are secrets.
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('DBFORGE_'))
   const dashboard = fork(fileURLToPath(new URL('dashboard.mjs', import.meta.url)), {
-    env: { ...Object.fromEntries(kept), NODE_ENV: 'production', HOSTNAME: '127.0.0.1', PORT: String(port) },
+    env: {
+      ...Object.fromEntries(kept),
+      NODE_ENV: 'production',
+      HOSTNAME: '127.0.0.1',
+      PORT: String(port),
+    },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     detached: true,
   })

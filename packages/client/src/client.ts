@@ -31,7 +31,11 @@ type Method<R extends Route> =
     : (call: Call<R>, options?: RequestOptions) => Result<R>
 
 type Api = typeof api
-export type Client = { readonly [G in keyof Api]: { readonly [K in keyof Api[G]]: Api[G][K] extends Route ? Method<Api[G][K]> : never } }
+export type Client = {
+  readonly [G in keyof Api]: {
+    readonly [K in keyof Api[G]]: Api[G][K] extends Route ? Method<Api[G][K]> : never
+  }
+}
 
 interface UntypedCall {
   readonly params?: Readonly<Record<string, unknown>>
@@ -59,14 +63,21 @@ export function createClient(options: ClientOptions): Client {
 
 /** The path of a call, with its query. */
 export function urlOf(route: Route, call: UntypedCall): string {
-  const path = route.path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(call.params?.[name] ?? '')))
+  const path = route.path.replace(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(String(call.params?.[name] ?? '')),
+  )
   const search = new URLSearchParams()
   for (const [key, value] of Object.entries({ ...call.filters, ...call.query }))
     if (value !== undefined) search.set(key, String(value))
   return search.size > 0 ? `${path}?${search}` : path
 }
 
-async function send(options: ClientOptions, route: Route, call: UntypedCall, request: RequestOptions): Promise<Response> {
+async function send(
+  options: ClientOptions,
+  route: Route,
+  call: UntypedCall,
+  request: RequestOptions,
+): Promise<Response> {
   const headers: Record<string, string> = {}
   if (options.token) headers.authorization = `Bearer ${options.token}`
   if (call.body !== undefined) headers['content-type'] = 'application/json'
@@ -77,13 +88,16 @@ async function send(options: ClientOptions, route: Route, call: UntypedCall, req
     ...(call.body === undefined ? {} : { body: stringify(call.body) }),
     ...(request.signal ? { signal: request.signal } : {}),
   })
-  if (!response.ok && response.status !== route.alsoStatus) throw new ApiError(await problemOf(response))
+  if (!response.ok && response.status !== route.alsoStatus)
+    throw new ApiError(await problemOf(response))
   return response
 }
 
 /** As JSON, with integers beyond ±(2^53−1) in the contract's own form. */
 const stringify = (body: unknown) =>
-  JSON.stringify(body, (_, value) => (typeof value === 'bigint' ? { $integer: value.toString() } : value))
+  JSON.stringify(body, (_, value) =>
+    typeof value === 'bigint' ? { $integer: value.toString() } : value,
+  )
 
 async function problemOf(response: Response): Promise<Problem> {
   const text = await response.text()
@@ -102,12 +116,22 @@ async function problemOf(response: Response): Promise<Problem> {
   }
 }
 
-async function once(options: ClientOptions, route: Route, call: UntypedCall, request: RequestOptions): Promise<unknown> {
+async function once(
+  options: ClientOptions,
+  route: Route,
+  call: UntypedCall,
+  request: RequestOptions,
+): Promise<unknown> {
   const response = await send(options, route, call, request)
   return response.status === 204 ? undefined : response.json()
 }
 
-async function* lines(options: ClientOptions, route: Route, call: UntypedCall, request: RequestOptions): AsyncIterable<unknown> {
+async function* lines(
+  options: ClientOptions,
+  route: Route,
+  call: UntypedCall,
+  request: RequestOptions,
+): AsyncIterable<unknown> {
   const response = await send(options, route, call, request)
   if (!response.body) return
   const decoder = new TextDecoder()

@@ -2,9 +2,12 @@ import { databases } from './databases.ts'
 import { platform, session } from './platform.ts'
 import { queries } from './queries.ts'
 import type { Route } from './route.ts'
-import { rows, tables } from './tables.ts'
+import { rows } from './rows.ts'
+import { tables } from './tables.ts'
 
 /** Every endpoint there is. */
 export const api = { databases, queries, tables, rows, platform, session } as const
 
-export const allRoutes: readonly Route[] = Object.values(api).flatMap((group) => Object.values(group) as Route[])
+export const allRoutes: readonly Route[] = Object.values(api).flatMap(
+  (group) => Object.values(group) as Route[],
+)

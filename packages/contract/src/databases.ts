@@ -3,7 +3,10 @@ import { route } from './route.ts'
 
 export const DatabaseName = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, 'letters, digits, "_" and "-", 63 at most, a letter or digit first')
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/,
+    'letters, digits, "_" and "-", 63 at most, a letter or digit first',
+  )
   .describe('Unique without regard to case')
 
 export const DatabaseId = z.string().regex(/^db_[a-z0-9]{12}$/)
@@ -15,7 +18,15 @@ export type EngineName = z.output<typeof EngineName>
 export const RuntimeKind = z.enum(['docker', 'process'])
 export type RuntimeKind = z.output<typeof RuntimeKind>
 
-export const DatabaseState = z.enum(['starting', 'running', 'stopping', 'stopped', 'pruned', 'failed', 'deleting'])
+export const DatabaseState = z.enum([
+  'starting',
+  'running',
+  'stopping',
+  'stopped',
+  'pruned',
+  'failed',
+  'deleting',
+])
 export type DatabaseState = z.output<typeof DatabaseState>
 
 export const Limits = z.object({
@@ -56,7 +67,10 @@ export const Database = z
     id: DatabaseId,
     name: z.string(),
     engine: EngineName,
-    engineVersion: z.string().nullable().describe('As the worker reported it; null before its first start'),
+    engineVersion: z
+      .string()
+      .nullable()
+      .describe('As the worker reported it; null before its first start'),
     runtime: RuntimeKind,
     state: DatabaseState.describe('What was last seen'),
     desired: z.enum(['running', 'stopped', 'pruned', 'deleted']).describe('What was asked for'),
@@ -97,7 +111,9 @@ export const DatabaseStats = z
   .object({
     state: DatabaseState,
     uptimeSeconds: z.number().nullable().describe('Of the worker; null while it does not run'),
-    cpu: z.object({ seconds: z.number(), percent: z.number().describe('100 is one whole core') }).nullable(),
+    cpu: z
+      .object({ seconds: z.number(), percent: z.number().describe('100 is one whole core') })
+      .nullable(),
     memory: z.object({ usedBytes: z.int(), limitBytes: z.int().nullable() }).nullable(),
     disk: z.object({ usedBytes: z.int(), limitBytes: z.int() }),
   })
@@ -153,7 +169,9 @@ export const databases = {
       limit: z.coerce.number().int().min(1).max(1000).default(100),
       cursor: z.string().max(200).optional().describe('`nextCursor` of the page before'),
     }),
-    response: z.object({ items: z.array(Database), nextCursor: z.string().nullable() }).meta({ id: 'DatabasePage' }),
+    response: z
+      .object({ items: z.array(Database), nextCursor: z.string().nullable() })
+      .meta({ id: 'DatabasePage' }),
     status: 200,
     errors: [],
   }),
@@ -177,7 +195,8 @@ export const databases = {
     tag: 'databases',
     scope: 'admin',
     summary: 'Change the limits of a database',
-    description: 'A running database restarts with its new limits; queries that run then fail with worker.restarted.',
+    description:
+      'A running database restarts with its new limits; queries that run then fail with worker.restarted.',
     params: byName,
     body: DatabasePatch,
     response: Database,
@@ -217,7 +236,8 @@ export const databases = {
     tag: 'databases',
     scope: 'admin',
     summary: 'Stop a database',
-    description: 'The worker ends and keeps its container and data. Queries fail with database.stopped until it is started.',
+    description:
+      'The worker ends and keeps its container and data. Queries fail with database.stopped until it is started.',
     params: byName,
     response: Database,
     status: 200,
@@ -255,7 +275,8 @@ export const databases = {
     tag: 'databases',
     scope: 'admin',
     summary: "Read the worker's log",
-    description: 'One JSON object a line. With `follow`, the answer goes on until the caller closes it.',
+    description:
+      'One JSON object a line. With `follow`, the answer goes on until the caller closes it.',
     params: byName,
     query: z.object({
       tail: z.coerce.number().int().min(0).max(10_000).default(100),

@@ -61,7 +61,10 @@ export const Problem = z
     errors: z
       .array(
         z.object({
-          pointer: z.string().optional().describe('JSON pointer into the body, such as `#/maxRows`'),
+          pointer: z
+            .string()
+            .optional()
+            .describe('JSON pointer into the body, such as `#/maxRows`'),
           parameter: z.string().optional().describe('Name of a path or query parameter'),
           detail: z.string(),
         }),

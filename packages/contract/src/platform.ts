@@ -33,7 +33,9 @@ export const PlatformStats = z
       sizeBytes: z.int().describe('Of the data of all databases'),
     }),
     gateway: z.object({ memoryBytes: z.int(), cpuSeconds: z.number() }),
-    disk: z.object({ totalBytes: z.int(), freeBytes: z.int() }).describe('The volume that holds the data'),
+    disk: z
+      .object({ totalBytes: z.int(), freeBytes: z.int() })
+      .describe('The volume that holds the data'),
     requests: z.object({ total: z.int(), errors: z.int().describe('Answers of 500 and above') }),
   })
   .meta({ id: 'PlatformStats' })
@@ -53,7 +55,9 @@ export const Discovery = z
   .meta({ id: 'Discovery' })
 export type Discovery = z.output<typeof Discovery>
 
-export const Session = z.object({ role: z.literal('admin'), expiresAt: z.iso.datetime().nullable() }).meta({ id: 'Session' })
+export const Session = z
+  .object({ role: z.literal('admin'), expiresAt: z.iso.datetime().nullable() })
+  .meta({ id: 'Session' })
 export type Session = z.output<typeof Session>
 
 export const platform = {

@@ -16,11 +16,14 @@ export type ColumnType = z.output<typeof ColumnType>
 
 const INT64 = /^-?\d{1,19}$/
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
-const isInt64 = (text: string) => INT64.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text)
+const isInt64 = (text: string) =>
+  INT64.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text)
 
 export const TaggedValue = z.union([
   z.strictObject({ $integer: z.string().refine(isInt64, 'not a 64-bit integer') }),
-  z.strictObject({ $real: z.enum(['Infinity', '-Infinity', 'NaN']).or(z.string().regex(/^-?\d[\d.eE+-]*$/)) }),
+  z.strictObject({
+    $real: z.enum(['Infinity', '-Infinity', 'NaN']).or(z.string().regex(/^-?\d[\d.eE+-]*$/)),
+  }),
   z.strictObject({ $text: z.string() }),
   z.strictObject({ $blob: z.string().regex(BASE64, 'not base64') }),
 ])

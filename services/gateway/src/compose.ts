@@ -68,7 +68,15 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   const metrics = new Metrics(() => countStates(catalog))
   const { telemetry } = metrics
   const diskUsage = (id: string) => folderSize(layout.databaseDir(id))
-  const databases = new Databases({ catalog, store, lifecycle, runtime, engines, telemetry, diskUsage })
+  const databases = new Databases({
+    catalog,
+    store,
+    lifecycle,
+    runtime,
+    engines,
+    telemetry,
+    diskUsage,
+  })
   const queryPath = new QueryPath({ databases, lifecycle, telemetry })
   const version = readVersion()
   const stopping = new AbortController()
@@ -116,7 +124,10 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
 
 async function prepareFolders(layout: DataLayout): Promise<void> {
   await mkdir(layout.databasesDir, { recursive: true })
-  await writeFile(join(layout.root, VOLUME_MARKER), 'A worker that can see this file sees too much.\n')
+  await writeFile(
+    join(layout.root, VOLUME_MARKER),
+    'A worker that can see this file sees too much.\n',
+  )
 }
 
 /** Tells the workers of this installation from those of others on the same Docker. */

@@ -6,11 +6,17 @@ import { ConfigError, readConfig } from './config.ts'
 
 describe('settings', () => {
   test('there are defaults for everything', () => {
-    expect(readConfig({}, true)).toMatchObject({ host: '127.0.0.1', port: 8080, runtime: 'auto', logFormat: 'pretty' })
+    expect(readConfig({}, true)).toMatchObject({
+      host: '127.0.0.1',
+      port: 8080,
+      runtime: 'auto',
+      logFormat: 'pretty',
+    })
   })
 
   test('every problem is reported at once', () => {
-    const read = () => readConfig({ DBFORGE_PORT: 'x', DBFORGE_RUNTIME: 'vm', DBFORGE_PROT: '1' }, false)
+    const read = () =>
+      readConfig({ DBFORGE_PORT: 'x', DBFORGE_RUNTIME: 'vm', DBFORGE_PROT: '1' }, false)
     expect(read).toThrow(ConfigError)
     expect(read).toThrow(/DBFORGE_PORT[\s\S]*DBFORGE_RUNTIME|DBFORGE_RUNTIME[\s\S]*DBFORGE_PORT/)
     expect(read).toThrow(/DBFORGE_PROT: there is no such setting/)
@@ -19,11 +25,16 @@ describe('settings', () => {
   test('a secret may come from a file', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'dbf-')), 'token')
     writeFileSync(file, 'a-secret-of-some-length\n')
-    expect(readConfig({ DBFORGE_ADMIN_TOKEN_FILE: file }, false).adminToken).toBe('a-secret-of-some-length')
-    expect(() => readConfig({ DBFORGE_ADMIN_TOKEN_FILE: '/nowhere' }, false)).toThrow(/ENOENT/)
-    expect(() => readConfig({ DBFORGE_ADMIN_TOKEN_FILE: file, DBFORGE_ADMIN_TOKEN: 'another-secret-token' }, false)).toThrow(
-      /set here and through/,
+    expect(readConfig({ DBFORGE_ADMIN_TOKEN_FILE: file }, false).adminToken).toBe(
+      'a-secret-of-some-length',
     )
+    expect(() => readConfig({ DBFORGE_ADMIN_TOKEN_FILE: '/nowhere' }, false)).toThrow(/ENOENT/)
+    expect(() =>
+      readConfig(
+        { DBFORGE_ADMIN_TOKEN_FILE: file, DBFORGE_ADMIN_TOKEN: 'another-secret-token' },
+        false,
+      ),
+    ).toThrow(/set here and through/)
   })
 
   test('an empty variable counts as absent', () => {

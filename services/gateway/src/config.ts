@@ -2,9 +2,12 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 
-const list = z
-  .string()
-  .transform((text) => text.split(',').map((item) => item.trim()).filter(Boolean))
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean),
+)
 
 const Settings = z.object({
   DBFORGE_HOST: z.string().default('127.0.0.1'),
@@ -17,7 +20,9 @@ const Settings = z.object({
     .regex(/^sqlite:/, 'sqlite:{path}')
     .optional(),
   DBFORGE_ADMIN_TOKEN: z.string().min(16, 'at least 16 characters').max(200).optional(),
-  DBFORGE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  DBFORGE_LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info'),
   DBFORGE_LOG_FORMAT: z.enum(['auto', 'json', 'pretty']).default('auto'),
   DBFORGE_PUBLIC_URL: z.url().optional(),
   DBFORGE_DASHBOARD_URL: z.url().optional(),
@@ -61,9 +66,12 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config 
   const problems: string[] = []
   const parsed = Settings.safeParse(withFiles(env, problems))
   for (const name of unknownNames(env)) problems.push(`${name}: there is no such setting`)
-  for (const issue of parsed.error?.issues ?? []) problems.push(`${issue.path.join('.')}: ${issue.message}`)
+  for (const issue of parsed.error?.issues ?? [])
+    problems.push(`${issue.path.join('.')}: ${issue.message}`)
   if (!parsed.success || problems.length > 0)
-    throw new ConfigError(`The settings are not valid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+    throw new ConfigError(
+      `The settings are not valid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+    )
   const s = parsed.data
   const dataDir = resolve(s.DBFORGE_DATA_DIR)
   return {
@@ -75,7 +83,8 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config 
     storeUrl: s.DBFORGE_STORE_URL ?? `sqlite:${resolve(dataDir, 'meta/store.sqlite')}`,
     adminToken: s.DBFORGE_ADMIN_TOKEN,
     logLevel: s.DBFORGE_LOG_LEVEL,
-    logFormat: s.DBFORGE_LOG_FORMAT === 'auto' ? (isTerminal ? 'pretty' : 'json') : s.DBFORGE_LOG_FORMAT,
+    logFormat:
+      s.DBFORGE_LOG_FORMAT === 'auto' ? (isTerminal ? 'pretty' : 'json') : s.DBFORGE_LOG_FORMAT,
     publicUrl: s.DBFORGE_PUBLIC_URL?.replace(/\/+$/, ''),
     dashboardUrl: s.DBFORGE_DASHBOARD_URL,
     trustedProxies: s.DBFORGE_TRUSTED_PROXIES,
@@ -109,6 +118,7 @@ function withFiles(env: NodeJS.ProcessEnv, problems: string[]): Record<string, s
 function unknownNames(env: NodeJS.ProcessEnv): string[] {
   const known = new Set(settingNames.flatMap((name) => [name, `${name}_FILE`]))
   return Object.keys(env).filter(
-    (name) => name.startsWith('DBFORGE_') && !/^DBFORGE_(TEST|CACHE|BENCH)_/.test(name) && !known.has(name),
+    (name) =>
+      name.startsWith('DBFORGE_') && !/^DBFORGE_(TEST|CACHE|BENCH)_/.test(name) && !known.has(name),
   )
 }

@@ -8,6 +8,10 @@ export function createLogger(config: Pick<Config, 'logLevel' | 'logFormat'>): Lo
     level: config.logLevel,
     redact: ['req.headers.authorization', 'req.headers.cookie', 'req.headers["x-api-key"]'],
   }
-  if (config.logFormat === 'json') return pino(options, pino.destination({ fd: 1, sync: false, minLength: 0 }))
-  return pino(options, pretty({ colorize: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }))
+  if (config.logFormat === 'json')
+    return pino(options, pino.destination({ fd: 1, sync: false, minLength: 0 }))
+  return pino(
+    options,
+    pretty({ colorize: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }),
+  )
 }

@@ -22,7 +22,10 @@ function greeting(config: Config, gateway: Gateway): string {
   const url = config.publicUrl ?? `http://${hostForUrl(config.host)}:${port}`
   const lines = [`DB-Forge is ready at ${url}`]
   if (config.dashboardUrl) lines.push(`  dashboard    ${url}/`)
-  lines.push(`  API          ${url}/docs`, `  workers      ${gateway.runtimeKind}: ${gateway.runtimeReason}`)
+  lines.push(
+    `  API          ${url}/docs`,
+    `  workers      ${gateway.runtimeKind}: ${gateway.runtimeReason}`,
+  )
   if (gateway.newToken) {
     const header = `-H 'Authorization: Bearer ${gateway.newToken}'`
     lines.push(
@@ -33,7 +36,8 @@ function greeting(config: Config, gateway: Gateway): string {
       `  curl -X POST ${url}/admin/databases/spawn/shop ${header}`,
       `  curl -X POST ${url}/api/db/shop/query ${header} -H 'Content-Type: application/json' -d '{"sql":"select 40 + 2 as answer"}'`,
     )
-  } else lines.push(`  admin token  ${config.adminToken ? 'as configured' : `in ${gateway.tokenPath}`}`)
+  } else
+    lines.push(`  admin token  ${config.adminToken ? 'as configured' : `in ${gateway.tokenPath}`}`)
   return `\n${lines.join('\n')}\n\n`
 }
 
@@ -44,7 +48,8 @@ const hostForUrl = (host: string) => {
 }
 
 main().catch((error: unknown) => {
-  const text = error instanceof ConfigError ? error.message : ((error as Error).stack ?? String(error))
+  const text =
+    error instanceof ConfigError ? error.message : ((error as Error).stack ?? String(error))
   process.stderr.write(`${text}\n`)
   process.exit(error instanceof ConfigError ? EXIT_SETTINGS : 1)
 })

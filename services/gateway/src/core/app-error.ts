@@ -1,4 +1,4 @@
-import { type ErrorCode, ERRORS, type Problem } from '@db-forge/contract'
+import { ERRORS, type ErrorCode, type Problem } from '@db-forge/contract'
 
 type Extra = Pick<Partial<Problem>, 'errors' | 'sqlCode' | 'position' | 'statement'>
 

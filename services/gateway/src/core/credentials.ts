@@ -53,7 +53,10 @@ export class Credentials {
 
   async openSession(): Promise<NewSession> {
     const now = this.#now()
-    const session = { secret: randomBytes(32).toString('base64url'), expiresAt: new Date(now.getTime() + SESSION_MS) }
+    const session = {
+      secret: randomBytes(32).toString('base64url'),
+      expiresAt: new Date(now.getTime() + SESSION_MS),
+    }
     await this.#store.sessions.deleteExpired(now)
     await this.#store.sessions.insert(sessionKey(session.secret), session.expiresAt)
     return session

@@ -70,7 +70,10 @@ export class Databases {
   }
 
   /** `created` is false when the database was there already, with the options given. */
-  async spawn(name: Name, options: DatabaseSpawn): Promise<{ created: boolean; database: Database }> {
+  async spawn(
+    name: Name,
+    options: DatabaseSpawn,
+  ): Promise<{ created: boolean; database: Database }> {
     const existing = this.#o.catalog.findByName(name)
     if (existing?.desired === 'deleted') await this.#o.lifecycle.converge(existing.id)
     else if (existing) return { created: false, database: await this.#adopt(existing, options) }
@@ -143,7 +146,10 @@ export class Databases {
     return {
       state: row.state,
       uptimeSeconds,
-      cpu: usage && { seconds: usage.cpuSeconds, percent: percentOf(usage.cpuSeconds, uptimeSeconds) },
+      cpu: usage && {
+        seconds: usage.cpuSeconds,
+        percent: percentOf(usage.cpuSeconds, uptimeSeconds),
+      },
       memory: usage && { usedBytes: usage.memoryBytes, limitBytes: usage.memoryLimitBytes },
       disk: { usedBytes, limitBytes: row.limits.maxSizeMb * 1024 * 1024 },
     }

@@ -111,7 +111,8 @@ export class Lifecycle {
         return await this.#bringUp(row)
       case 'stopped':
         links.drop(id)
-        if (row.state !== 'stopped' && row.state !== 'pruned') await catalog.update(id, { state: 'stopping' })
+        if (row.state !== 'stopped' && row.state !== 'pruned')
+          await catalog.update(id, { state: 'stopping' })
         await this.#translate(id, () => runtime.stop(id))
         await catalog.update(id, { state: 'stopped', reason: null })
         return
@@ -140,7 +141,11 @@ export class Lifecycle {
     const { welcome } = await this.#translate(row.id, () => links.connect(row.id))
     this.#forgetRetry(row.id)
     this.#backoff.up(row.id)
-    await catalog.update(row.id, { state: 'running', reason: null, engineVersion: welcome.engineVersion })
+    await catalog.update(row.id, {
+      state: 'running',
+      reason: null,
+      engineVersion: welcome.engineVersion,
+    })
   }
 
   /** Runs one step against the runtime; its failure becomes the database's reason and the caller's error. */
@@ -150,9 +155,14 @@ export class Lifecycle {
     } catch (error) {
       const row = this.#o.catalog.get(id)
       const unavailable = error instanceof RuntimeUnavailableError
-      const reason = unavailable ? 'The container runtime does not answer' : (error as Error).message
+      const reason = unavailable
+        ? 'The container runtime does not answer'
+        : (error as Error).message
       const logTail = error instanceof WorkerStartError ? error.logTail : undefined
-      this.#o.log.warn({ databaseId: id, err: error, logTail }, 'database did not reach its desired state')
+      this.#o.log.warn(
+        { databaseId: id, err: error, logTail },
+        'database did not reach its desired state',
+      )
       const failing = row?.desired === 'running' && !unavailable
       await this.#o.catalog.update(id, failing ? { state: 'failed', reason } : { reason })
       if (row && row.desired !== 'deleted') this.#retry(id, this.#backoff.failed(id))
@@ -164,7 +174,8 @@ export class Lifecycle {
 
   #attempt(id: DatabaseId): void {
     this.converge(id).catch((error: unknown) => {
-      if (!(error instanceof AppError)) this.#o.log.error({ databaseId: id, err: error }, 'converge failed')
+      if (!(error instanceof AppError))
+        this.#o.log.error({ databaseId: id, err: error }, 'converge failed')
     })
   }
 

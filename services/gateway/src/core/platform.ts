@@ -32,7 +32,9 @@ export class Platform {
   async health(): Promise<Health> {
     const [store, runtime, disk] = await Promise.all([
       check(() => this.#o.store.ping().then(() => ({ status: 'ok' }))),
-      check(() => this.#o.runtime.ping().then(() => ({ status: 'ok', detail: this.#runtimeDetail() }))),
+      check(() =>
+        this.#o.runtime.ping().then(() => ({ status: 'ok', detail: this.#runtimeDetail() })),
+      ),
       check(() => this.#checkDisk()),
     ])
     const checks = { store, runtime, disk }
@@ -54,9 +56,20 @@ export class Platform {
     return {
       version: this.#o.version,
       uptimeSeconds: this.#uptimeSeconds(),
-      runtime: { kind: this.#o.runtime.kind, reason: this.#o.runtimeReason, isolation: this.#o.runtime.isolation },
-      databases: { total: rows.length, byState, sizeBytes: sizes.reduce((sum, size) => sum + size, 0) },
-      gateway: { memoryBytes: process.memoryUsage.rss(), cpuSeconds: (cpu.user + cpu.system) / 1e6 },
+      runtime: {
+        kind: this.#o.runtime.kind,
+        reason: this.#o.runtimeReason,
+        isolation: this.#o.runtime.isolation,
+      },
+      databases: {
+        total: rows.length,
+        byState,
+        sizeBytes: sizes.reduce((sum, size) => sum + size, 0),
+      },
+      gateway: {
+        memoryBytes: process.memoryUsage.rss(),
+        cpuSeconds: (cpu.user + cpu.system) / 1e6,
+      },
       disk: await this.#disk(),
       requests: this.#o.requests(),
     }
@@ -66,8 +79,15 @@ export class Platform {
     const databases = this.#o.catalog
       .all()
       .filter(({ desired }) => desired !== 'deleted')
-      .map(({ name, engine, state }) => ({ name, engine, state, queryUrl: `/api/db/${name}/query` }))
-    return { databases: databases.sort((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1)) }
+      .map(({ name, engine, state }) => ({
+        name,
+        engine,
+        state,
+        queryUrl: `/api/db/${name}/query`,
+      }))
+    return {
+      databases: databases.sort((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1)),
+    }
   }
 
   #uptimeSeconds(): number {
@@ -94,7 +114,10 @@ export class Platform {
 async function check(question: () => Promise<HealthCheck>): Promise<HealthCheck> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<HealthCheck>((resolve) => {
-    timer = setTimeout(() => resolve({ status: 'error', detail: `no answer in ${CHECK_TIMEOUT_MS} ms` }), CHECK_TIMEOUT_MS)
+    timer = setTimeout(
+      () => resolve({ status: 'error', detail: `no answer in ${CHECK_TIMEOUT_MS} ms` }),
+      CHECK_TIMEOUT_MS,
+    )
   })
   try {
     return await Promise.race([question(), late])

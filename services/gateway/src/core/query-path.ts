@@ -66,8 +66,12 @@ export class QueryPath {
   }
 }
 
-const exchange = (connection: WorkerConnection, kind: RequestKind, payload: string, timeoutMs: number) =>
-  connection.request(FrameType[kind], payload, timeoutMs)
+const exchange = (
+  connection: WorkerConnection,
+  kind: RequestKind,
+  payload: string,
+  timeoutMs: number,
+) => connection.request(FrameType[kind], payload, timeoutMs)
 
 /** JSON.stringify with a replacer takes several times as long, so only what holds a bigint pays for it. */
 function encode(request: object): string {
@@ -89,15 +93,22 @@ function appErrorOf(error: unknown, timeoutMs: number): AppError {
       ...(position === undefined ? {} : { position }),
       ...(statement === undefined ? {} : { statement }),
     }
-    return new AppError(code, detail, { extra, ...(code === 'database.busy' ? { retryAfterSeconds: 1 } : {}) })
+    return new AppError(code, detail, {
+      extra,
+      ...(code === 'database.busy' ? { retryAfterSeconds: 1 } : {}),
+    })
   }
   if (error instanceof LinkTimeoutError)
     return new AppError('query.timeout', `The limit was ${timeoutMs} ms`, { cause: error })
   if (error instanceof LinkDownError)
-    return new AppError(error.sent ? 'worker.restarted' : 'worker.unreachable', restartDetail(error), {
-      cause: error,
-      retryAfterSeconds: 1,
-    })
+    return new AppError(
+      error.sent ? 'worker.restarted' : 'worker.unreachable',
+      restartDetail(error),
+      {
+        cause: error,
+        retryAfterSeconds: 1,
+      },
+    )
   return new AppError('server.internal', undefined, { cause: error })
 }
 

@@ -21,10 +21,19 @@ import {
   type Statement,
   updateStatement,
 } from './rows/statements.ts'
-import { alterTableStatement, createTableStatements, dropStatement } from './rows/table-statements.ts'
+import {
+  alterTableStatement,
+  createTableStatements,
+  dropStatement,
+} from './rows/table-statements.ts'
 
 /** Limits of the statements that the rows and tables endpoints make. */
-const OWN_QUERY = { timeoutMs: 30_000, readOnly: false, rowFormat: 'object', maxRows: 100_000 } as const
+const OWN_QUERY = {
+  timeoutMs: 30_000,
+  readOnly: false,
+  rowFormat: 'object',
+  maxRows: 100_000,
+} as const
 
 type Filters = Readonly<Record<string, unknown>>
 
@@ -52,7 +61,10 @@ export class TableData {
   async create(database: string, table: TableCreate): Promise<TableInfo> {
     if (!table.ifNotExists && (await this.#exists(database, table.name)))
       throw new AppError('table.exists', `“${table.name}”`)
-    await this.#batch(database, createTableStatements(table).map((sql) => ({ sql, params: [] })))
+    await this.#batch(
+      database,
+      createTableStatements(table).map((sql) => ({ sql, params: [] })),
+    )
     return this.table(database, table.name)
   }
 
@@ -90,20 +102,36 @@ export class TableData {
     return { answer, total }
   }
 
-  async insert(database: string, name: string, rows: RowInput | RowInput[], returning: boolean): Promise<RowChanges> {
+  async insert(
+    database: string,
+    name: string,
+    rows: RowInput | RowInput[],
+    returning: boolean,
+  ): Promise<RowChanges> {
     const table = await this.table(database, name, false)
     const list = Array.isArray(rows) ? rows : [rows]
     return this.#change(database, insertStatements(table, list, returning), returning)
   }
 
   /** Changes what the filters match; without any filter the request is refused. */
-  async update(database: string, name: string, filters: Filters, changes: RowInput, returning: boolean) {
+  async update(
+    database: string,
+    name: string,
+    filters: Filters,
+    changes: RowInput,
+    returning: boolean,
+  ) {
     const table = await this.table(database, name, false)
     const where = requireFilters(parseFilters(filters))
     return this.#change(database, [updateStatement(table, where, changes, returning)], returning)
   }
 
-  async delete(database: string, name: string, filters: Filters, returning: boolean): Promise<RowChanges> {
+  async delete(
+    database: string,
+    name: string,
+    filters: Filters,
+    returning: boolean,
+  ): Promise<RowChanges> {
     const table = await this.table(database, name, false)
     const where = requireFilters(parseFilters(filters))
     return this.#change(database, [deleteStatement(table, where, returning)], returning)
@@ -112,13 +140,23 @@ export class TableData {
   async get(database: string, name: string, key: string): Promise<QueryResult> {
     const table = await this.table(database, name, false)
     const statement = listStatement(table, keyFilters(table, key), { limit: 1, offset: 0 })
-    const answer = await this.#path.send(database, 'query', { ...OWN_QUERY, ...statement, readOnly: true })
+    const answer = await this.#path.send(database, 'query', {
+      ...OWN_QUERY,
+      ...statement,
+      readOnly: true,
+    })
     const result = parse(answer) as QueryResult
     if (result.rows.length === 0) throw noSuchRow(name, key)
     return result
   }
 
-  async updateOne(database: string, name: string, key: string, changes: RowInput, returning: boolean) {
+  async updateOne(
+    database: string,
+    name: string,
+    key: string,
+    changes: RowInput,
+    returning: boolean,
+  ) {
     const table = await this.table(database, name, false)
     const statement = updateStatement(table, keyFilters(table, key), changes, returning)
     const result = await this.#change(database, [statement], returning)
@@ -128,7 +166,11 @@ export class TableData {
 
   async deleteOne(database: string, name: string, key: string): Promise<void> {
     const table = await this.table(database, name, false)
-    const result = await this.#change(database, [deleteStatement(table, keyFilters(table, key), false)], false)
+    const result = await this.#change(
+      database,
+      [deleteStatement(table, keyFilters(table, key), false)],
+      false,
+    )
     if (result.rowsAffected === 0) throw noSuchRow(name, key)
   }
 
@@ -143,29 +185,43 @@ export class TableData {
   }
 
   async #count(database: string, table: TableInfo, filters: readonly Filter[]): Promise<number> {
-    const request = { ...OWN_QUERY, ...countStatement(table, filters), readOnly: true, rowFormat: 'array' as const }
+    const request = {
+      ...OWN_QUERY,
+      ...countStatement(table, filters),
+      readOnly: true,
+      rowFormat: 'array' as const,
+    }
     const result = parse(await this.#path.send(database, 'query', request)) as { rows: [[number]] }
     return result.rows[0][0]
   }
 
   async #batch(database: string, statements: readonly Statement[]): Promise<BatchResult> {
-    return parse(await this.#path.send(database, 'batch', { ...OWN_QUERY, statements })) as BatchResult
+    return parse(
+      await this.#path.send(database, 'batch', { ...OWN_QUERY, statements }),
+    ) as BatchResult
   }
 
-  async #change(database: string, statements: readonly Statement[], returning: boolean): Promise<RowChanges> {
+  async #change(
+    database: string,
+    statements: readonly Statement[],
+    returning: boolean,
+  ): Promise<RowChanges> {
     const { results } = await this.#batch(database, statements)
     const lastInsertId = results.at(-1)?.lastInsertId
     return {
       rowsAffected: results.reduce((sum, result) => sum + result.rowsAffected, 0),
       ...(lastInsertId === undefined ? {} : { lastInsertId }),
-      ...(returning ? { rows: results.flatMap((result) => result.rows as RowChanges['rows'] & object) } : {}),
+      ...(returning
+        ? { rows: results.flatMap((result) => result.rows as RowChanges['rows'] & object) }
+        : {}),
     }
   }
 }
 
 const parse = (json: Uint8Array): unknown => JSON.parse(Buffer.from(json).toString('utf8'))
 
-const noSuchRow = (table: string, key: string) => new AppError('row.not_found', `“${table}” has no row ${key}`)
+const noSuchRow = (table: string, key: string) =>
+  new AppError('row.not_found', `“${table}” has no row ${key}`)
 
 function requireColumn(table: TableInfo, name: string): void {
   if (!table.columns.some((column) => column.name.toLowerCase() === name.toLowerCase()))
@@ -174,6 +230,9 @@ function requireColumn(table: TableInfo, name: string): void {
 
 function requireFilters(filters: Filter[]): Filter[] {
   if (filters.length === 0)
-    throw new AppError('filter.required', 'To change every row, filter by something that all rows meet')
+    throw new AppError(
+      'filter.required',
+      'To change every row, filter by something that all rows meet',
+    )
   return filters
 }

@@ -28,7 +28,8 @@ async function authenticate(request: FastifyRequest, credentials: Credentials): 
     return { role: 'admin', expiresAt: null }
   }
   const secret = request.cookies[SESSION_COOKIE]
-  if (secret === undefined) throw new AppError('auth.required', 'Send “Authorization: Bearer …” or “X-API-Key: …”')
+  if (secret === undefined)
+    throw new AppError('auth.required', 'Send “Authorization: Bearer …” or “X-API-Key: …”')
   const expiresAt = await credentials.findSession(secret)
   if (!expiresAt) throw new AppError('auth.invalid', 'The session is over; sign in again')
   requireSameOrigin(request)

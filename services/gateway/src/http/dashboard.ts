@@ -19,12 +19,17 @@ export async function registerDashboard(app: FastifyInstance, upstream: string):
     },
     replyOptions: {
       // Pages hold no data of their own: what they show, the browser asks the API for.
-      rewriteRequestHeaders: (request, { authorization, cookie, 'x-api-key': _key, ...headers }) => ({
+      rewriteRequestHeaders: (
+        request,
+        { authorization, cookie, 'x-api-key': _key, ...headers },
+      ) => ({
         ...headers,
         host: request.headers.host,
       }),
       onError: (reply, { error }) => {
-        reply.send(new AppError('server.internal', 'The dashboard does not answer', { cause: error }))
+        reply.send(
+          new AppError('server.internal', 'The dashboard does not answer', { cause: error }),
+        )
       },
     },
   })

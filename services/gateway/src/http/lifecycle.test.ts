@@ -11,21 +11,28 @@ beforeAll(async () => {
 })
 afterAll(() => g.destroy())
 
-const spawn = (name: string, body?: object) => g.call<Database>('POST', `/admin/databases/spawn/${name}`, body)
-const sql = (name: string, text: string) => g.call<{ rows: object[] }>('POST', `/api/db/${name}/query`, { sql: text })
+const spawn = (name: string, body?: object) =>
+  g.call<Database>('POST', `/admin/databases/spawn/${name}`, body)
+const sql = (name: string, text: string) =>
+  g.call<{ rows: object[] }>('POST', `/api/db/${name}/query`, { sql: text })
 const folders = () => readdir(join(g.config.dataDir, 'databases'))
 
 describe('the life of a database', () => {
   test('spawn makes it, spawn again finds it, other options conflict', async () => {
     const made = await spawn('Shop', { maxSizeMb: 50 })
-    expect(made).toMatchObject({ status: 201, body: { name: 'Shop', state: 'running', limits: { maxSizeMb: 50, memoryMb: 64 } } })
+    expect(made).toMatchObject({
+      status: 201,
+      body: { name: 'Shop', state: 'running', limits: { maxSizeMb: 50, memoryMb: 64 } },
+    })
     expect(await spawn('shop')).toMatchObject({ status: 200, body: { id: made.body.id } })
     expect(await spawn('Shop', { maxSizeMb: 50, engine: 'sqlite' })).toMatchObject({ status: 200 })
-    expect(await g.problem('POST', '/admin/databases/spawn/SHOP', { maxSizeMb: 51 })).toMatchObject({
-      status: 409,
-      code: 'database.conflict',
-      detail: expect.stringContaining('maxSizeMb'),
-    })
+    expect(await g.problem('POST', '/admin/databases/spawn/SHOP', { maxSizeMb: 51 })).toMatchObject(
+      {
+        status: 409,
+        code: 'database.conflict',
+        detail: expect.stringContaining('maxSizeMb'),
+      },
+    )
   })
 
   test('of twenty spawns of one name at once one makes it and there is one worker', async () => {
@@ -40,19 +47,32 @@ describe('the life of a database', () => {
     await spawn('halt')
     await sql('halt', 'create table t (x)')
     await sql('halt', 'insert into t values (7)')
-    expect(await g.call('POST', '/admin/databases/halt/stop')).toMatchObject({ status: 200, body: { state: 'stopped' } })
-    expect(await g.problem('POST', '/api/db/halt/query', { sql: 'select 1' })).toMatchObject({ status: 409, code: 'database.stopped' })
+    expect(await g.call('POST', '/admin/databases/halt/stop')).toMatchObject({
+      status: 200,
+      body: { state: 'stopped' },
+    })
+    expect(await g.problem('POST', '/api/db/halt/query', { sql: 'select 1' })).toMatchObject({
+      status: 409,
+      code: 'database.stopped',
+    })
     expect(await g.problem('POST', '/admin/databases/halt/restart')).toMatchObject({ status: 409 })
-    expect(await g.call('POST', '/admin/databases/halt/start')).toMatchObject({ body: { state: 'running' } })
+    expect(await g.call('POST', '/admin/databases/halt/start')).toMatchObject({
+      body: { state: 'running' },
+    })
     expect((await sql('halt', 'select x from t')).body.rows).toEqual([{ x: 7 }])
-    expect(await g.call('POST', '/admin/databases/halt/restart')).toMatchObject({ body: { state: 'running' } })
+    expect(await g.call('POST', '/admin/databases/halt/restart')).toMatchObject({
+      body: { state: 'running' },
+    })
     expect((await sql('halt', 'select x from t')).body.rows).toEqual([{ x: 7 }])
   })
 
   test('pruned it keeps its data, and a spawn brings it back', async () => {
     await spawn('prune')
     await sql('prune', 'create table kept (x)')
-    expect(await g.call('POST', '/admin/databases/prune/prune')).toMatchObject({ status: 200, body: { state: 'pruned' } })
+    expect(await g.call('POST', '/admin/databases/prune/prune')).toMatchObject({
+      status: 200,
+      body: { state: 'pruned' },
+    })
     expect(await spawn('prune')).toMatchObject({ status: 200, body: { state: 'running' } })
     expect((await sql('prune', 'select count(*) as n from kept')).body.rows).toEqual([{ n: 0 }])
   })
@@ -62,7 +82,10 @@ describe('the life of a database', () => {
     expect(await folders()).toContain(body.id)
     expect(await g.call('DELETE', '/admin/databases/gone')).toMatchObject({ status: 204, body: '' })
     expect(await folders()).not.toContain(body.id)
-    expect(await g.problem('GET', '/admin/databases/gone')).toMatchObject({ status: 404, code: 'database.not_found' })
+    expect(await g.problem('GET', '/admin/databases/gone')).toMatchObject({
+      status: 404,
+      code: 'database.not_found',
+    })
     const again = await spawn('gone')
     expect(again.status).toBe(201)
     expect(again.body.id).not.toBe(body.id)
@@ -98,48 +121,84 @@ describe('the life of a database', () => {
 
   test('a query that does not end is ended at its limit, and the database is soon free again', async () => {
     await spawn('endless')
-    const endless = 'with recursive c(n) as (select 1 union all select n + 1 from c) select count(*) from c'
-    expect(await g.problem('POST', '/api/db/endless/query', { sql: endless, timeoutMs: 200 })).toMatchObject({
+    const endless =
+      'with recursive c(n) as (select 1 union all select n + 1 from c) select count(*) from c'
+    expect(
+      await g.problem('POST', '/api/db/endless/query', { sql: endless, timeoutMs: 200 }),
+    ).toMatchObject({
       status: 504,
       code: 'query.timeout',
     })
-    await expect.poll(async () => (await sql('endless', 'select 1')).status, { timeout: 2000 }).toBe(200)
+    await expect
+      .poll(async () => (await sql('endless', 'select 1')).status, { timeout: 2000 })
+      .toBe(200)
   })
 
   test('the list pages by name and filters', async () => {
-    const first = await g.call<{ items: Database[]; nextCursor: string }>('GET', '/admin/databases?limit=2')
+    const first = await g.call<{ items: Database[]; nextCursor: string }>(
+      'GET',
+      '/admin/databases?limit=2',
+    )
     expect(first.body.items.map(({ name }) => name)).toEqual(['endless', 'gone'])
-    const next = await g.call<{ items: Database[] }>('GET', `/admin/databases?limit=2&cursor=${first.body.nextCursor}`)
+    const next = await g.call<{ items: Database[] }>(
+      'GET',
+      `/admin/databases?limit=2&cursor=${first.body.nextCursor}`,
+    )
     expect(next.body.items.map(({ name }) => name)).toEqual(['halt', 'killed'])
-    const found = await g.call<{ items: Database[]; nextCursor: null }>('GET', '/admin/databases?search=PRU&state=running')
+    const found = await g.call<{ items: Database[]; nextCursor: null }>(
+      'GET',
+      '/admin/databases?search=PRU&state=running',
+    )
     expect(found.body).toMatchObject({ items: [{ name: 'prune' }], nextCursor: null })
-    expect((await g.problem('GET', '/admin/databases?limit=0')).errors).toEqual([expect.objectContaining({ parameter: 'limit' })])
+    expect((await g.problem('GET', '/admin/databases?limit=0')).errors).toEqual([
+      expect.objectContaining({ parameter: 'limit' }),
+    ])
   })
 
   test('stats, logs and discovery tell what is', async () => {
     const { body: stats } = await g.call<DatabaseStats>('GET', '/admin/databases/shop/stats')
     expect(stats.memory?.usedBytes).toBeGreaterThan(10_000_000)
-    expect(stats.disk).toMatchObject({ usedBytes: expect.any(Number), limitBytes: 50 * 1024 * 1024 })
+    expect(stats.disk).toMatchObject({
+      usedBytes: expect.any(Number),
+      limitBytes: 50 * 1024 * 1024,
+    })
     expect(stats.uptimeSeconds).toBeGreaterThan(0)
     const logs = await g.call<string>('GET', '/admin/databases/shop/logs?tail=5')
-    const lines = logs.body.trim().split('\n').map((line) => JSON.parse(line) as LogLine)
+    const lines = logs.body
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as LogLine)
     expect(lines.at(-1)?.line).toContain('ready')
     const { body } = await g.call<{ databases: object[] }>('GET', '/admin/discovery')
-    expect(body.databases).toContainEqual({ name: 'Shop', engine: 'sqlite', state: 'running', queryUrl: '/api/db/Shop/query' })
-    expect(await g.call('GET', '/admin/stats')).toMatchObject({ status: 200, body: { databases: { total: body.databases.length } } })
+    expect(body.databases).toContainEqual({
+      name: 'Shop',
+      engine: 'sqlite',
+      state: 'running',
+      queryUrl: '/api/db/Shop/query',
+    })
+    expect(await g.call('GET', '/admin/stats')).toMatchObject({
+      status: 200,
+      body: { databases: { total: body.databases.length } },
+    })
   })
 
   test('after a restart of the gateway every database is as it was left', async () => {
     await g.call('POST', '/admin/databases/halt/stop')
     g = await g.reopen()
     expect((await sql('Shop', 'select 1 as x')).status).toBe(200)
-    expect(await g.call('GET', '/admin/databases/halt')).toMatchObject({ body: { state: 'stopped' } })
+    expect(await g.call('GET', '/admin/databases/halt')).toMatchObject({
+      body: { state: 'stopped' },
+    })
     expect((await sql('killed', 'select x from t')).body.rows).toEqual([{ x: 1 }])
   })
 })
 
 async function workerPid(name: string): Promise<number> {
   const { body } = await g.call<string>('GET', `/admin/databases/${name}/logs?tail=50`)
-  const ready = body.trim().split('\n').map((line) => JSON.parse((JSON.parse(line) as LogLine).line)).filter(({ msg }) => msg === 'ready')
+  const ready = body
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse((JSON.parse(line) as LogLine).line))
+    .filter(({ msg }) => msg === 'ready')
   return ready.at(-1).pid
 }

@@ -3,7 +3,9 @@ import type { FastifyInstance } from 'fastify'
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Telemetry } from '../core/telemetry.ts'
 
-const QUERY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const QUERY_BUCKETS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+]
 const SPAWN_BUCKETS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30]
 
 /** Prometheus metrics of one gateway. Labels come from routes, codes and states alone, so their number is bounded. */
@@ -67,8 +69,11 @@ export class Metrics {
       this.#http.observe({ method: request.method, route, status }, reply.elapsedTime / 1000)
       done()
     })
-    app.get('/metrics', { config: { scope: 'admin' }, schema: { hide: true } }, async (_request, reply) =>
-      reply.type(this.registry.contentType).send(await this.registry.metrics()),
+    app.get(
+      '/metrics',
+      { config: { scope: 'admin' }, schema: { hide: true } },
+      async (_request, reply) =>
+        reply.type(this.registry.contentType).send(await this.registry.metrics()),
     )
   }
 }

@@ -1,4 +1,11 @@
-import { type Answer, ERRORS, type ErrorCode, type Parsed, Problem, type Route } from '@db-forge/contract'
+import {
+  type Answer,
+  ERRORS,
+  type ErrorCode,
+  type Parsed,
+  Problem,
+  type Route,
+} from '@db-forge/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { validatorCompiler } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -95,7 +102,12 @@ const withExample = (schema: z.ZodType, example: unknown) =>
 function okResponses(route: Route): Record<string, unknown> {
   if (route.status === 204) return { 204: z.undefined().describe('Done') }
   if (route.produces)
-    return { [route.status]: { description: route.summary, content: { [route.produces]: { schema: route.response } } } }
+    return {
+      [route.status]: {
+        description: route.summary,
+        content: { [route.produces]: { schema: route.response } },
+      },
+    }
   const schema = withExample(route.response, route.examples?.response)
   return { [route.status]: schema, ...(route.alsoStatus ? { [route.alsoStatus]: schema } : {}) }
 }
@@ -105,7 +117,11 @@ const SIGNED_IN: readonly ErrorCode[] = ['auth.required', 'auth.invalid']
 
 /** One response for each status, that lists its codes. */
 function problemResponses(route: Route): Record<string, unknown> {
-  const codes = new Set([...EVERYWHERE, ...(route.scope === null ? [] : SIGNED_IN), ...route.errors])
+  const codes = new Set([
+    ...EVERYWHERE,
+    ...(route.scope === null ? [] : SIGNED_IN),
+    ...route.errors,
+  ])
   return Object.fromEntries(
     [...groupByStatus(codes)]
       .filter(([status]) => status !== route.alsoStatus)

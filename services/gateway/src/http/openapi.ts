@@ -27,17 +27,20 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
     transform: jsonSchemaTransform,
     transformObject: withoutUnusedSchemas,
   })
-  await app.register(async (scope) => {
+  app.register((scope, _options, done) => {
     scope.addHook('onRoute', (route) => {
       route.config = { ...route.config, scope: null, quiet: true }
     })
-    await scope.register(swaggerUi, {
+    scope.register(swaggerUi, {
       routePrefix: '/docs',
       staticCSP: true,
       uiConfig: { url: '/openapi.json', tryItOutEnabled: true, persistAuthorization: false },
     })
+    done()
   })
-  app.get('/openapi.json', { config: { scope: null }, schema: { hide: true } }, async () => app.swagger())
+  app.get('/openapi.json', { config: { scope: null }, schema: { hide: true } }, async () =>
+    app.swagger(),
+  )
 }
 
 /** Each schema is registered as input and as output; the document keeps those that something refers to. */
@@ -47,7 +50,9 @@ const withoutUnusedSchemas: TransformObject = (document) => {
   const { schemas } = object.components
   const used = new Set<string>()
   const visit = (part: unknown) => {
-    for (const [, name = ''] of JSON.stringify(part).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
+    for (const [, name = ''] of JSON.stringify(part).matchAll(
+      /"#\/components\/schemas\/([^"]+)"/g,
+    )) {
       if (used.has(name)) continue
       used.add(name)
       visit(schemas[name])

@@ -1,4 +1,4 @@
-import { type ErrorCode, ERRORS, type Problem } from '@db-forge/contract'
+import { ERRORS, type ErrorCode, type Problem } from '@db-forge/contract'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { AppError } from '../core/app-error.ts'
@@ -32,7 +32,8 @@ export function sendProblem(reply: FastifyReply, error: AppError): FastifyReply 
     ...error.extra,
   }
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds)
-  if (error.code === 'auth.required' || error.code === 'auth.invalid') reply.header('www-authenticate', 'Bearer')
+  if (error.code === 'auth.required' || error.code === 'auth.invalid')
+    reply.header('www-authenticate', 'Bearer')
   request.problemCode = error.code
   return reply.code(status).type(PROBLEM_TYPE).send(JSON.stringify(problem))
 }
@@ -66,12 +67,16 @@ function validationError(error: {
 }): AppError {
   const inBody = error.validationContext === 'body'
   const errors = error.validation.map(({ instancePath, message }) => ({
-    ...(inBody ? { pointer: `#${instancePath.replace(/^\/$/, '')}` } : { parameter: instancePath.slice(1) }),
+    ...(inBody
+      ? { pointer: `#${instancePath.replace(/^\/$/, '')}` }
+      : { parameter: instancePath.slice(1) }),
     detail: message ?? 'not valid',
   }))
   const [first] = errors
   const where = first && ('pointer' in first ? first.pointer : first.parameter)
-  return new AppError('request.invalid', first && `${where}: ${first.detail}`, { extra: { errors } })
+  return new AppError('request.invalid', first && `${where}: ${first.detail}`, {
+    extra: { errors },
+  })
 }
 
 const pathOf = (request: FastifyRequest) => request.url.split('?')[0] ?? ''

@@ -26,7 +26,10 @@ test('without a token no one is let in', async () => {
 })
 
 test('another origin is refused before the handshake ends', async () => {
-  const socket = connect({ auth: { token: ADMIN_TOKEN }, extraHeaders: { origin: 'https://evil.example' } })
+  const socket = connect({
+    auth: { token: ADMIN_TOKEN },
+    extraHeaders: { origin: 'https://evil.example' },
+  })
   await once(socket, 'connect_error')
   expect(socket.connected).toBe(false)
   socket.close()
@@ -36,7 +39,9 @@ test('a snapshot comes first, then every change in order', async () => {
   await g.call('POST', '/admin/databases/spawn/before')
   const socket = connect({ auth: { token: ADMIN_TOKEN } })
   const snapshot = await once<RealtimeSnapshot>(socket, 'snapshot')
-  expect(snapshot.databases.map(({ name, state }) => [name, state])).toEqual([['before', 'running']])
+  expect(snapshot.databases.map(({ name, state }) => [name, state])).toEqual([
+    ['before', 'running'],
+  ])
   const changes: RealtimeChange[] = []
   socket.on('change', (change: RealtimeChange) => changes.push(change))
   await g.call('POST', '/admin/databases/spawn/live')
@@ -44,7 +49,9 @@ test('a snapshot comes first, then every change in order', async () => {
   await g.call('DELETE', '/admin/databases/live')
   await expect.poll(() => changes.at(-1)?.type).toBe('deleted')
   expect(changes.map(({ seq }) => seq)).toEqual(changes.map((_, at) => snapshot.seq + 1 + at))
-  const states = changes.flatMap((change) => (change.type === 'changed' ? [change.database.state] : []))
+  const states = changes.flatMap((change) =>
+    change.type === 'changed' ? [change.database.state] : [],
+  )
   expect(states.filter((state, at) => state !== states[at - 1])).toEqual([
     'starting',
     'running',

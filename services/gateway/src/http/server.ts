@@ -82,11 +82,12 @@ async function registerApi(app: FastifyInstance, options: ServerOptions): Promis
   })
   await registerOpenApi(app, options.version)
   // In a scope of their own: compilers for zod would meet other plugins' JSON schemas otherwise.
-  await app.register(async (scope) => {
+  app.register((scope, _options, done) => {
     scope.setValidatorCompiler(validator).setSerializerCompiler(serializerCompiler)
     databaseRoutes(scope, options.databases, options.stopping)
     dataRoutes(scope, options.queryPath, options.tableData)
     platformRoutes(scope, options.platform, options.stopping)
     sessionRoutes(scope, options.credentials, (secret) => realtime.endSession(secret))
+    done()
   })
 }

@@ -53,7 +53,9 @@ export class KyselyStore implements MetadataStore {
     })
     const { error, results } = await migrator.migrateToLatest()
     if (error) throw error
-    return (results ?? []).filter((result) => result.status === 'Success').map((result) => result.migrationName)
+    return (results ?? [])
+      .filter((result) => result.status === 'Success')
+      .map((result) => result.migrationName)
   }
 
   async ping(): Promise<void> {
@@ -71,7 +73,13 @@ function databaseRepo(db: Kysely<Schema>, now: () => Date): DatabaseRepo {
   return {
     async insert(row) {
       const at = now().toISOString()
-      const values = { ...columnsOf(row), id: row.id, name: row.name, name_key: keyOf(row.name), engine: row.engine }
+      const values = {
+        ...columnsOf(row),
+        id: row.id,
+        name: row.name,
+        name_key: keyOf(row.name),
+        engine: row.engine,
+      }
       try {
         const inserted = await db
           .insertInto('databases')
@@ -128,10 +136,17 @@ function listQuery(db: Kysely<Schema>, query: DatabaseQuery) {
 function sessionRepo(db: Kysely<Schema>): SessionRepo {
   return {
     async insert(hash, expiresAt) {
-      await db.insertInto('sessions').values({ hash, expires_at: expiresAt.toISOString() }).execute()
+      await db
+        .insertInto('sessions')
+        .values({ hash, expires_at: expiresAt.toISOString() })
+        .execute()
     },
     async find(hash, now) {
-      const found = await db.selectFrom('sessions').select('expires_at').where('hash', '=', hash).executeTakeFirst()
+      const found = await db
+        .selectFrom('sessions')
+        .select('expires_at')
+        .where('hash', '=', hash)
+        .executeTakeFirst()
       const expiresAt = found ? new Date(found.expires_at) : null
       return expiresAt && expiresAt > now ? expiresAt : null
     },
@@ -147,7 +162,11 @@ function sessionRepo(db: Kysely<Schema>): SessionRepo {
 function settingRepo(db: Kysely<Schema>): SettingRepo {
   return {
     async get(key) {
-      const found = await db.selectFrom('settings').select('value').where('key', '=', key).executeTakeFirst()
+      const found = await db
+        .selectFrom('settings')
+        .select('value')
+        .where('key', '=', key)
+        .executeTakeFirst()
       return found?.value ?? null
     },
     async set(key, value) {
@@ -191,5 +210,9 @@ function rowOf(row: Selectable<DatabasesTable>): DatabaseRow {
 /** SQLite's and PostgreSQL's words for the same thing. */
 function isUniqueViolation(error: unknown): boolean {
   const code = (error as { code?: unknown }).code
-  return code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY' || code === '23505'
+  return (
+    code === 'SQLITE_CONSTRAINT_UNIQUE' ||
+    code === 'SQLITE_CONSTRAINT_PRIMARYKEY' ||
+    code === '23505'
+  )
 }

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type DatabaseRow, type MetadataStore, NameTakenError } from './metadata-store.ts'
 
-const draft = (id: string, name: string): Omit<DatabaseRow, 'revision' | 'createdAt' | 'updatedAt'> => ({
+const draft = (
+  id: string,
+  name: string,
+): Omit<DatabaseRow, 'revision' | 'createdAt' | 'updatedAt'> => ({
   id: `db_${id.padEnd(12, '2')}`,
   name,
   engine: 'sqlite',
@@ -33,24 +36,31 @@ export function metadataStoreContract(kind: string, make: () => Promise<Metadata
     })
 
     test('of many inserts of one name at once one succeeds', async () => {
-      const names = Array.from({ length: 20 }, (_, at) => store.databases.insert(draft(`c${at}`, 'race')))
+      const names = Array.from({ length: 20 }, (_, at) =>
+        store.databases.insert(draft(`c${at}`, 'race')),
+      )
       const settled = await Promise.allSettled(names)
       expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
     })
 
     test('a stale writer is refused', async () => {
       const row = await store.databases.insert(draft('a', 'x'))
-      const updated = await store.databases.update(row.id, row.revision, { state: 'running', limits: { ...row.limits, cpus: 2 } })
+      const updated = await store.databases.update(row.id, row.revision, {
+        state: 'running',
+        limits: { ...row.limits, cpus: 2 },
+      })
       expect(updated).toMatchObject({ state: 'running', limits: { cpus: 2 }, revision: 2 })
       expect(await store.databases.update(row.id, row.revision, { state: 'failed' })).toBeNull()
       expect(await store.databases.find(row.id)).toMatchObject({ state: 'running' })
     })
 
     test('a list is ordered, filtered and cut, and leaves out what is being deleted', async () => {
-      for (const name of ['b', 'A_1', 'c', 'Ax1']) await store.databases.insert(draft(name.toLowerCase(), name))
+      for (const name of ['b', 'A_1', 'c', 'Ax1'])
+        await store.databases.insert(draft(name.toLowerCase(), name))
       const row = await store.databases.insert(draft('z', 'zz'))
       await store.databases.update(row.id, 1, { desired: 'deleted' })
-      const names = async (query: object) => (await store.databases.list({ limit: 10, ...query })).map(({ name }) => name)
+      const names = async (query: object) =>
+        (await store.databases.list({ limit: 10, ...query })).map(({ name }) => name)
       expect(await names({})).toEqual(['A_1', 'Ax1', 'b', 'c'])
       expect(await names({ after: 'ax1', limit: 1 })).toEqual(['b'])
       expect(await names({ search: 'A_' })).toEqual(['A_1'])

@@ -20,7 +20,12 @@ export interface TestGateway {
   readonly config: Config
   /** What the gateway has logged so far. */
   readonly log: () => string
-  call<T = Record<string, unknown>>(method: string, path: string, body?: unknown, headers?: object): Promise<Answered<T>>
+  call<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: object,
+  ): Promise<Answered<T>>
   /** A call that must fail: its problem. */
   problem(method: string, path: string, body?: unknown): Promise<Problem>
   /** Ends this gateway as a restart would and opens another one on the same data. */
@@ -43,15 +48,27 @@ export async function openTestGateway(env: Record<string, string> = {}): Promise
 async function open(folder: string, env: Record<string, string>): Promise<TestGateway> {
   const lines: string[] = []
   const config = readConfig(env, false)
-  const gateway = await composeGateway(config, pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }))
-  const call: TestGateway['call'] = async <T>(method: string, path: string, body?: unknown, headers: object = {}) => {
+  const gateway = await composeGateway(
+    config,
+    pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }),
+  )
+  const call: TestGateway['call'] = async <T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: object = {},
+  ) => {
     const response = await gateway.app.inject({
       method: method as 'GET',
       url: path,
       headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...jsonType(body), ...headers },
-      ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
+      ...(body === undefined
+        ? {}
+        : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
-    const isJson = /json/.test(String(response.headers['content-type'])) && !/ndjson/.test(String(response.headers['content-type']))
+    const isJson =
+      /json/.test(String(response.headers['content-type'])) &&
+      !/ndjson/.test(String(response.headers['content-type']))
     return {
       status: response.statusCode,
       headers: response.headers as Record<string, unknown>,
@@ -73,7 +90,10 @@ async function open(folder: string, env: Record<string, string>): Promise<TestGa
       return open(folder, env)
     },
     async destroy() {
-      const { body } = await call<{ items: { name: string }[] }>('GET', '/admin/databases?limit=1000')
+      const { body } = await call<{ items: { name: string }[] }>(
+        'GET',
+        '/admin/databases?limit=1000',
+      )
       for (const { name } of body.items) await call('DELETE', `/admin/databases/${name}`)
       await gateway.close()
       await rm(folder, { recursive: true, force: true })
@@ -81,4 +101,5 @@ async function open(folder: string, env: Record<string, string>): Promise<TestGa
   }
 }
 
-const jsonType = (body: unknown) => (body === undefined ? {} : { 'content-type': 'application/json' })
+const jsonType = (body: unknown) =>
+  body === undefined ? {} : { 'content-type': 'application/json' }

@@ -156,9 +156,13 @@ export class WorkerConnection {
     if (!pending) return
     this.#pending.delete(frame.id)
     clearTimeout(pending.timer)
-    if (frame.type === FrameType.result || frame.type === FrameType.welcome) pending.resolve(frame.payload)
+    if (frame.type === FrameType.result || frame.type === FrameType.welcome)
+      pending.resolve(frame.payload)
     else if (frame.type === FrameType.error) pending.reject(failureOf(frame.payload))
-    else pending.reject(new LinkDownError(`the worker answered with a frame of type ${frame.type}`, true))
+    else
+      pending.reject(
+        new LinkDownError(`the worker answered with a frame of type ${frame.type}`, true),
+      )
   }
 }
 
@@ -180,7 +184,8 @@ function openSocket(path: string, timeoutMs: number): Promise<Socket> {
   })
 }
 
-const parseJson = (payload: Uint8Array): unknown => JSON.parse(Buffer.from(payload).toString('utf8'))
+const parseJson = (payload: Uint8Array): unknown =>
+  JSON.parse(Buffer.from(payload).toString('utf8'))
 
 function failureOf(payload: Uint8Array): Error {
   try {

@@ -2,7 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { AppError } from '../app-error.ts'
 import { parseFilters } from './filter.ts'
 
-const compare = (column: string, op: string, value: string) => ({ kind: 'compare', column, op, value })
+const compare = (column: string, op: string, value: string) => ({
+  kind: 'compare',
+  column,
+  op,
+  value,
+})
 
 describe('row filters', () => {
   test.each([
@@ -22,7 +27,10 @@ describe('row filters', () => {
   })
 
   test('a parameter given twice means both', () => {
-    expect(parseFilters({ age: ['gt.1', 'lt.5'] })).toEqual([compare('age', 'gt', '1'), compare('age', 'lt', '5')])
+    expect(parseFilters({ age: ['gt.1', 'lt.5'] })).toEqual([
+      compare('age', 'gt', '1'),
+      compare('age', 'lt', '5'),
+    ])
   })
 
   test('groups nest', () => {
@@ -31,7 +39,10 @@ describe('row filters', () => {
         kind: 'or',
         filters: [
           compare('a', 'eq', '1'),
-          { kind: 'and', filters: [compare('b', 'gt', '2'), { kind: 'is', column: 'c.d', value: 'null' }] },
+          {
+            kind: 'and',
+            filters: [compare('b', 'gt', '2'), { kind: 'is', column: 'c.d', value: 'null' }],
+          },
         ],
       },
     ])

@@ -9,7 +9,12 @@ export const COMPARISONS = ['eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'like', 'ilik
 export type Comparison = (typeof COMPARISONS)[number]
 
 export type Filter =
-  | { readonly kind: 'compare'; readonly column: string; readonly op: Comparison; readonly value: string }
+  | {
+      readonly kind: 'compare'
+      readonly column: string
+      readonly op: Comparison
+      readonly value: string
+    }
   | { readonly kind: 'in'; readonly column: string; readonly values: readonly string[] }
   | { readonly kind: 'is'; readonly column: string; readonly value: IsValue }
   | { readonly kind: 'not'; readonly filter: Filter }
@@ -47,11 +52,13 @@ function parseCondition(column: string, text: string, bareAllowed: boolean): Fil
   return negate(conditionOf(column, op, rest), not !== undefined)
 }
 
-const isOperator = (op: string) => op === 'in' || op === 'is' || (COMPARISONS as readonly string[]).includes(op)
+const isOperator = (op: string) =>
+  op === 'in' || op === 'is' || (COMPARISONS as readonly string[]).includes(op)
 
 function conditionOf(column: string, op: string, rest: string): Filter {
   if (op === 'in') return { kind: 'in', column, values: splitList(rest).map(unquote) }
-  if (op !== 'is') return { kind: 'compare', column, op: op as Comparison, value: unquoteWhole(rest) }
+  if (op !== 'is')
+    return { kind: 'compare', column, op: op as Comparison, value: unquoteWhole(rest) }
   const value = rest.toLowerCase() as IsValue
   if (!IS_VALUES.includes(value)) throw invalid(`“is” takes ${IS_VALUES.join(', ')}`)
   return { kind: 'is', column, value }
@@ -67,7 +74,11 @@ function parseGroup(kind: 'and' | 'or', text: string, depth: number): Filter {
 /** A member of a group: another group, or `column.operator.value` (the column in double quotes if it has a dot). */
 function parseMember(text: string, depth: number): Filter {
   const group = /^(not\.)?(and|or)(\(.*\))$/s.exec(text)
-  if (group) return negate(parseGroup(group[2] as 'and' | 'or', group[3] ?? '', depth + 1), group[1] !== undefined)
+  if (group)
+    return negate(
+      parseGroup(group[2] as 'and' | 'or', group[3] ?? '', depth + 1),
+      group[1] !== undefined,
+    )
   const condition = /^("(?:[^"\\]|\\.)*"|[^."]+)\.(.*)$/s.exec(text)
   if (!condition) throw invalid(`“${text}” is not column.operator.value`)
   return parseCondition(unquote(condition[1] ?? ''), condition[2] ?? '', false)

@@ -36,7 +36,12 @@ const list = (filters: Record<string, unknown>, options = {}) =>
 
 describe('statements for rows', () => {
   test('a listing binds every value and asks for one row more', () => {
-    expect(list({ id: 'gte.18', name: 'ilike.a*' }, { select: 'id, name', order: 'name.desc.nullslast,id' })).toEqual({
+    expect(
+      list(
+        { id: 'gte.18', name: 'ilike.a*' },
+        { select: 'id, name', order: 'name.desc.nullslast,id' },
+      ),
+    ).toEqual({
       sql: `select "id", "name" from "t" where "id" >= ? and "name" like ? escape '\\' order by "name" desc nulls last, "id" limit ? offset ?`,
       params: ['18', 'a%', 11, 0],
     })
@@ -66,7 +71,9 @@ describe('statements for rows', () => {
     [{}, { order: 'nope' }],
     [{ or: '(id.eq.1,nope.eq.2)' }, {}],
   ])('a column that is not there is refused: %j %j', (filters, options) => {
-    expect(() => list(filters, options)).toThrow(expect.objectContaining({ code: 'column.not_found' }))
+    expect(() => list(filters, options)).toThrow(
+      expect.objectContaining({ code: 'column.not_found' }),
+    )
   })
 
   test('no name can leave its quotes and no value is in the text', () => {
@@ -82,9 +89,16 @@ describe('statements for rows', () => {
   })
 
   test('rows with the same members share a statement, others keep their order', () => {
-    const statements = insertStatements(people, [{ id: 1, name: 'a' }, { name: 'b', id: 2 }, {}, { id: 3 }], true)
+    const statements = insertStatements(
+      people,
+      [{ id: 1, name: 'a' }, { name: 'b', id: 2 }, {}, { id: 3 }],
+      true,
+    )
     expect(statements).toEqual([
-      { sql: 'insert into "t" ("id", "name") values (?, ?), (?, ?) returning *', params: [1, 'a', 2, 'b'] },
+      {
+        sql: 'insert into "t" ("id", "name") values (?, ?), (?, ?) returning *',
+        params: [1, 'a', 2, 'b'],
+      },
       { sql: 'insert into "t" default values returning *', params: [] },
       { sql: 'insert into "t" ("id") values (?) returning *', params: [3] },
     ])
@@ -99,13 +113,22 @@ describe('statements for rows', () => {
 
   test('a composite key is split at commas outside quotes', () => {
     const composite = table({ a: 'TEXT', b: 'TEXT' }, ['a', 'b'])
-    expect(deleteStatement(composite, keyFilters(composite, '"x,""y""",2'), false).params).toEqual(['x,"y"', '2'])
-    expect(() => keyFilters(composite, '1')).toThrow(expect.objectContaining({ code: 'row.key_invalid' }))
-    expect(() => keyFilters(composite, '1,2,3')).toThrow(expect.objectContaining({ code: 'row.key_invalid' }))
+    expect(deleteStatement(composite, keyFilters(composite, '"x,""y""",2'), false).params).toEqual([
+      'x,"y"',
+      '2',
+    ])
+    expect(() => keyFilters(composite, '1')).toThrow(
+      expect.objectContaining({ code: 'row.key_invalid' }),
+    )
+    expect(() => keyFilters(composite, '1,2,3')).toThrow(
+      expect.objectContaining({ code: 'row.key_invalid' }),
+    )
     expect(keyFilters(people, 'a,b')).toMatchObject([{ value: 'a,b' }])
   })
 
   test('a table without a primary key has no rows by key', () => {
-    expect(() => keyFilters(table({ a: '' }), '1')).toThrow(expect.objectContaining({ code: 'row.key_invalid' }))
+    expect(() => keyFilters(table({ a: '' }), '1')).toThrow(
+      expect.objectContaining({ code: 'row.key_invalid' }),
+    )
   })
 })

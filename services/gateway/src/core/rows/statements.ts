@@ -1,7 +1,7 @@
 import type { InputValue, RowInput, TableInfo } from '@db-forge/contract'
 import { AppError } from '../app-error.ts'
-import { quote } from './identifier.ts'
 import type { Comparison, Filter } from './filter.ts'
+import { quote } from './identifier.ts'
 
 /** SQL with every identifier quoted and every value bound. */
 export interface Statement {
@@ -20,7 +20,11 @@ export interface ListOptions {
 const PARAMS_MAX = 32_766
 
 /** One row more than `limit` is asked for, so that the answer says whether there are more. */
-export function listStatement(table: TableInfo, filters: readonly Filter[], options: ListOptions): Statement {
+export function listStatement(
+  table: TableInfo,
+  filters: readonly Filter[],
+  options: ListOptions,
+): Statement {
   const where = whereOf(table, filters)
   const order = orderOf(table, options.order)
   return {
@@ -35,7 +39,11 @@ export function countStatement(table: TableInfo, filters: readonly Filter[]): St
 }
 
 /** As few statements as keep the order: neighbours with the same members share one. */
-export function insertStatements(table: TableInfo, rows: readonly RowInput[], returning: boolean): Statement[] {
+export function insertStatements(
+  table: TableInfo,
+  rows: readonly RowInput[],
+  returning: boolean,
+): Statement[] {
   const suffix = returning ? ' returning *' : ''
   return groupsOf(rows).map(({ columns, rows: group }) => {
     const into = `insert into ${quote(table.name)}`
@@ -67,7 +75,11 @@ export function updateStatement(
   }
 }
 
-export function deleteStatement(table: TableInfo, filters: readonly Filter[], returning: boolean): Statement {
+export function deleteStatement(
+  table: TableInfo,
+  filters: readonly Filter[],
+  returning: boolean,
+): Statement {
   const where = whereOf(table, filters)
   return {
     sql: `delete from ${quote(table.name)}${where.sql}${returning ? ' returning *' : ''}`,
@@ -82,14 +94,21 @@ export function keyFilters(table: TableInfo, key: string): Filter[] {
   const values = splitKey(key, table.primaryKey.length)
   if (values.length !== table.primaryKey.length)
     throw new AppError('row.key_invalid', `The key is (${table.primaryKey.join(', ')})`)
-  return table.primaryKey.map((column, at) => ({ kind: 'compare', column, op: 'eq', value: values[at] ?? '' }))
+  return table.primaryKey.map((column, at) => ({
+    kind: 'compare',
+    column,
+    op: 'eq',
+    value: values[at] ?? '',
+  }))
 }
 
 /** A key of one column is taken as it is unless it is quoted, so that commas need no care there. */
 function splitKey(key: string, columns: number): string[] {
   if (columns === 1 && !/^".*"$/s.test(key)) return [key]
   const parts = key.match(/"(?:[^"]|"")*"|[^,]+|(?<=,|^)(?=,|$)/gs) ?? []
-  return parts.map((part) => (part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part))
+  return parts.map((part) =>
+    part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part,
+  )
 }
 
 function groupsOf(rows: readonly RowInput[]): { columns: string[]; rows: RowInput[] }[] {
@@ -115,12 +134,17 @@ function requireColumn(table: TableInfo, name: string): string {
 
 function selectOf(table: TableInfo, select: string | undefined): string {
   if (select === undefined || select === '*' || select === '') return '*'
-  return select.split(',').map((name) => quote(requireColumn(table, name.trim()))).join(', ')
+  return select
+    .split(',')
+    .map((name) => quote(requireColumn(table, name.trim())))
+    .join(', ')
 }
 
 /** `name.desc.nullslast,id`. Without an order the primary key gives one, so that pages do not overlap. */
 function orderOf(table: TableInfo, order: string | undefined): string {
-  const terms = order ? order.split(',').map((term) => orderTerm(table, term.trim())) : table.primaryKey.map(quote)
+  const terms = order
+    ? order.split(',').map((term) => orderTerm(table, term.trim()))
+    : table.primaryKey.map(quote)
   return terms.length > 0 ? ` order by ${terms.join(', ')}` : ''
 }
 
@@ -158,10 +182,21 @@ function condition(table: TableInfo, filter: Filter, params: InputValue[]): stri
   }
 }
 
-const IS_SQL = { null: 'is null', not_null: 'is not null', true: 'is true', false: 'is false' } as const
+const IS_SQL = {
+  null: 'is null',
+  not_null: 'is not null',
+  true: 'is true',
+  false: 'is false',
+} as const
 const OPERATORS = { eq: '=', neq: '<>', gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
 
-function comparison(table: TableInfo, name: string, op: Comparison, value: string, params: InputValue[]): string {
+function comparison(
+  table: TableInfo,
+  name: string,
+  op: Comparison,
+  value: string,
+  params: InputValue[],
+): string {
   const column = quote(requireColumn(table, name))
   if (op === 'like') {
     params.push(globOf(value))
@@ -188,7 +223,8 @@ const globOf = (pattern: string) =>
  * (https://sqlite.org/datatype3.html#determination_of_column_affinity, rule 3) would never equal a number.
  */
 function literal(table: TableInfo, name: string, text: string): InputValue {
-  const type = table.columns.find((column) => column.name.toLowerCase() === name.toLowerCase())?.type ?? ''
+  const type =
+    table.columns.find((column) => column.name.toLowerCase() === name.toLowerCase())?.type ?? ''
   if (type !== '' && !/blob/i.test(type)) return text
   if (/^-?(?:0|[1-9]\d{0,17})$/.test(text)) return { $integer: text }
   return /^-?\d+\.\d+$/.test(text) ? { $real: text } : text

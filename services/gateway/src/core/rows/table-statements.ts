@@ -1,4 +1,4 @@
-import { type ColumnDefinition, type InputValue, type TableAlter, type TableCreate } from '@db-forge/contract'
+import type { ColumnDefinition, InputValue, TableAlter, TableCreate } from '@db-forge/contract'
 import { AppError } from '../app-error.ts'
 import { quote } from './identifier.ts'
 
@@ -61,11 +61,13 @@ function literalSql(value: InputValue): string {
   if ('$integer' in value) return value.$integer
   if ('$text' in value) return textSql(value.$text)
   if ('$blob' in value) return `x'${Buffer.from(value.$blob, 'base64').toString('hex')}'`
-  if (!Number.isFinite(Number(value.$real))) throw new AppError('request.invalid', 'A default must be finite')
+  if (!Number.isFinite(Number(value.$real)))
+    throw new AppError('request.invalid', 'A default must be finite')
   return value.$real
 }
 
 function textSql(text: string): string {
-  if (text.includes('\0')) throw new AppError('request.invalid', 'A default cannot hold a NUL character')
+  if (text.includes('\0'))
+    throw new AppError('request.invalid', 'A default cannot hold a NUL character')
   return `'${text.replaceAll("'", "''")}'`
 }

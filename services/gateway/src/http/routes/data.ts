@@ -6,14 +6,28 @@ import { mount, Raw } from '../mount.ts'
 
 export function dataRoutes(app: FastifyInstance, path: QueryPath, data: TableData): void {
   const { queries, tables, rows } = api
-  mount(app, queries.query, async ({ params, body }) => new Raw(await path.send(params.name, 'query', body)))
-  mount(app, queries.batch, async ({ params, body }) => new Raw(await path.send(params.name, 'batch', body)))
+  mount(
+    app,
+    queries.query,
+    async ({ params, body }) => new Raw(await path.send(params.name, 'query', body)),
+  )
+  mount(
+    app,
+    queries.batch,
+    async ({ params, body }) => new Raw(await path.send(params.name, 'batch', body)),
+  )
 
-  mount(app, tables.schema, async ({ params, query }) => new Raw(await data.schema(params.name, query.counts)))
+  mount(
+    app,
+    tables.schema,
+    async ({ params, query }) => new Raw(await data.schema(params.name, query.counts)),
+  )
   mount(app, tables.get, ({ params }) => data.table(params.name, params.table))
   mount(app, tables.create, ({ params, body }) => data.create(params.name, body))
   mount(app, tables.alter, ({ params, body }) => data.alter(params.name, params.table, body))
-  mount(app, tables.drop, ({ params }) => data.drop(params.name, params.table).then(() => undefined))
+  mount(app, tables.drop, ({ params }) =>
+    data.drop(params.name, params.table).then(() => undefined),
+  )
 
   mount(app, rows.list, async ({ params, query }, { filters }) => {
     const options = { ...query, count: query.count === 'exact' }
@@ -21,7 +35,9 @@ export function dataRoutes(app: FastifyInstance, path: QueryPath, data: TableDat
     const range = total === undefined ? {} : { 'content-range': contentRange(query, total) }
     return new Raw(answer, undefined, range)
   })
-  mount(app, rows.insert, ({ params, query, body }) => data.insert(params.name, params.table, body, query.returning))
+  mount(app, rows.insert, ({ params, query, body }) =>
+    data.insert(params.name, params.table, body, query.returning),
+  )
   mount(app, rows.update, ({ params, query, body }, { filters }) =>
     data.update(params.name, params.table, filters, body, query.returning),
   )

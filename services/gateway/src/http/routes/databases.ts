@@ -4,7 +4,11 @@ import type { FastifyInstance } from 'fastify'
 import type { Databases } from '../../core/databases.ts'
 import { mount, Raw, WithStatus } from '../mount.ts'
 
-export function databaseRoutes(app: FastifyInstance, databases: Databases, stopping: AbortSignal): void {
+export function databaseRoutes(
+  app: FastifyInstance,
+  databases: Databases,
+  stopping: AbortSignal,
+): void {
   const routes = api.databases
   mount(app, routes.spawn, async ({ params, body }) => {
     const { created, database } = await databases.spawn(params.name, body ?? {})
@@ -24,7 +28,10 @@ export function databaseRoutes(app: FastifyInstance, databases: Databases, stopp
     const closed = new AbortController()
     request.raw.once('close', () => closed.abort())
     const signal = AbortSignal.any([closed.signal, stopping])
-    return new Raw(Readable.from(jsonLines(databases.logs(params.name, { ...query, signal }))), 'application/x-ndjson')
+    return new Raw(
+      Readable.from(jsonLines(databases.logs(params.name, { ...query, signal }))),
+      'application/x-ndjson',
+    )
   })
 }
 

@@ -3,7 +3,11 @@ import type { FastifyInstance } from 'fastify'
 import type { Platform } from '../../core/platform.ts'
 import { mount, WithStatus } from '../mount.ts'
 
-export function platformRoutes(app: FastifyInstance, platform: Platform, stopping: AbortSignal): void {
+export function platformRoutes(
+  app: FastifyInstance,
+  platform: Platform,
+  stopping: AbortSignal,
+): void {
   const routes = api.platform
   mount(app, routes.stats, () => platform.stats())
   mount(app, routes.discovery, async () => platform.discovery())

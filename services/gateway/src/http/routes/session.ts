@@ -35,7 +35,12 @@ export function sessionRoutes(
   })
 }
 
-function setCookie(request: FastifyRequest, reply: FastifyReply, secret: string, expires: Date): void {
+function setCookie(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  secret: string,
+  expires: Date,
+): void {
   reply.setCookie(SESSION_COOKIE, secret, {
     path: '/',
     httpOnly: true,
