@@ -68,14 +68,12 @@ const Event = z.object({
 
 export function eventOf(answer: unknown): DockerEvent {
   const { Action, Actor, timeNano } = Event.parse(answer)
-  return { action: Action, labels: Actor.Attributes ?? {}, time: dockerTime(timeNano / 1e6) }
+  return { action: Action, labels: Actor.Attributes ?? {}, time: dockerTime(BigInt(timeNano)) }
 }
 
 /** Docker wants the fraction with nine digits. */
-export function dockerTime(ms: number): string {
-  const seconds = Math.floor(ms / 1000)
-  const nanos = Math.floor((ms - seconds * 1000) * 1e6)
-  return `${seconds}.${String(nanos).padStart(9, '0')}`
+export function dockerTime(nanos: bigint): string {
+  return `${nanos / 1_000_000_000n}.${String(nanos % 1_000_000_000n).padStart(9, '0')}`
 }
 
 export interface BuildLine {

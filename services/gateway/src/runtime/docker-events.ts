@@ -20,15 +20,16 @@ export async function followEvents(
   onEvent: (event: WorkerEvent) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  let since = dockerTime(Date.now())
+  let since = dockerTime(BigInt(Date.now()) * 1_000_000n)
   let backoffMs = BACKOFF_MS.first
   while (!signal.aborted) {
     try {
       for await (const event of docker.events(label, { since, signal })) {
-        const repeated = event.time <= since
-        since = repeated ? since : event.time
         backoffMs = BACKOFF_MS.first
-        const told = repeated ? null : workerEvent(event)
+        // Docker begins with what happened at that very moment, which is known already.
+        if (event.time <= since) continue
+        since = event.time
+        const told = workerEvent(event)
         if (told) onEvent(told)
       }
     } catch {
