@@ -81,9 +81,16 @@ export class Lifecycle {
   wake(id: DatabaseId): void {
     const row = this.#o.catalog.get(id)
     if (row?.desired !== 'running' || this.#stopping.signal.aborted || this.#retries.has(id)) return
-    const waitMs = this.#backoff.next(id)
+    const waitMs = this.#backoff.lost(id)
     if (waitMs === 0) this.#attempt(id)
-    else this.#retry(id, waitMs)
+    else if (waitMs !== null) this.#hold(id, waitMs)
+  }
+
+  /** A worker that keeps ending is given time before it is started again. */
+  #hold(id: DatabaseId, waitMs: number): void {
+    this.#retry(id, waitMs)
+    const reason = 'The worker ended several times in a row; it is started again in a moment'
+    void this.#queue.run(id, () => this.#o.catalog.update(id, { state: 'failed', reason }))
   }
 
   /**

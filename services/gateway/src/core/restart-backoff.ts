@@ -25,12 +25,16 @@ export class RestartBackoff {
   /** The worker is up. */
   up(id: DatabaseId): void {
     const history = this.#histories.get(id)
-    if (history) history.upSince = this.#now()
+    if (history) history.upSince ??= this.#now()
     else this.#histories.set(id, { failures: 0, upSince: this.#now() })
   }
 
-  /** The worker was lost; milliseconds to wait before it is started. The first three times: none. */
-  next(id: DatabaseId): number {
+  /**
+   * The worker was lost; milliseconds to wait before it is started. The first three times: none. Null when its
+   * loss is known already: several signs may tell of one.
+   */
+  lost(id: DatabaseId): number | null {
+    if (this.#histories.get(id)?.upSince === undefined) return null
     const history = this.#settle(id)
     history.failures += 1
     return history.failures <= 3 ? 0 : waitFor(history.failures - 3)
