@@ -117,7 +117,7 @@ static int addGuard(Guard *guard) {
   return at < GUARDS_MAX;
 }
 
-__attribute__((visibility("default"))) int guard_init(sqlite3 *db, char **problem, const sqlite3_api_routines *api) {
+__attribute__((visibility("default"))) int sqlite3_guard_init(sqlite3 *db, char **problem, const sqlite3_api_routines *api) {
   SQLITE_EXTENSION_INIT2(api);
   if (sqlite3_get_clientdata(db, "guard")) {
     *problem = sqlite3_mprintf("the connection is guarded already");

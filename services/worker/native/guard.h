@@ -2,7 +2,7 @@
 ** The guard of a tenant's connection: what may be prepared (authorize.c), limits and cancelling (guard.c), rows as
 ** JSON text (rows.c, real.c), and the functions by which the platform drives it (node.c).
 **
-** One library is loaded twice: by SQLite into each tenant's connection (guard_init), which gains no SQL function by
+** One library is loaded twice: by SQLite into each tenant's connection (sqlite3_guard_init), which gains no SQL function by
 ** that, and by Node (napi_register_module_v1). So what drives the guard can be called from JavaScript and by no SQL
 ** text whatever.
 */

@@ -8,12 +8,14 @@ export interface LongText {
 }
 
 const SLAB_BYTES = 64 * 1024
-/** Text up to here stays a string: short answers are encoded once, straight into their frame. */
-const PIECE_CHARACTERS = 8 * 1024
+/** Text up to here becomes a string: short answers are encoded once, straight into their frame. */
+const SHORT_BYTES = 8 * 1024
+/** Less room than this is not worth a part. */
+const ROOM_BYTES_MIN = 4 * 1024
 
 /**
- * Memory for long answers, used again and again: left to the garbage collector, a few of them would fill a
- * small container before it takes notice.
+ * Memory for answers, used again and again: left to the garbage collector, a few of them would fill a small
+ * container before it takes notice.
  */
 export class SlabPool {
   readonly #slabsMax: number
@@ -28,7 +30,7 @@ export class SlabPool {
   }
 
   give(slabs: readonly Buffer[]): void {
-    this.#free.push(...slabs.slice(0, this.#slabsMax - this.#free.length))
+    for (const slab of slabs) if (this.#free.length < this.#slabsMax) this.#free.push(slab)
   }
 }
 
@@ -38,40 +40,49 @@ export class JsonText {
   readonly #slabs: Buffer[] = []
   readonly #parts: Buffer[] = []
   #partBytes = 0
-  #slab: Buffer | undefined
+  #slab: Buffer
   #slabUsed = 0
-  #tail = ''
 
   constructor(pool: SlabPool) {
     this.#pool = pool
+    this.#slab = this.#openSlab()
   }
 
-  /** Bytes so far; of the last few thousand characters only their number is known. */
+  /** Bytes so far. */
   get bytes(): number {
-    return this.#partBytes + this.#slabUsed + this.#tail.length
+    return this.#partBytes + this.#slabUsed
   }
 
+  /** Adds a text shorter than the least room. */
   add(text: string): void {
-    this.#tail += text
-    if (this.#tail.length >= PIECE_CHARACTERS) this.#cut()
+    if (SLAB_BYTES - this.#slabUsed < ROOM_BYTES_MIN) this.#nextSlab()
+    this.#slabUsed += this.#slab.write(text, this.#slabUsed)
+  }
+
+  /** Room for the next part; what has been written there is told by `wrote`. */
+  room(): Uint8Array {
+    if (this.#slabUsed === 0) return this.#slab
+    if (SLAB_BYTES - this.#slabUsed < ROOM_BYTES_MIN) this.#nextSlab()
+    return this.#slab.subarray(this.#slabUsed)
+  }
+
+  wrote(bytes: number): void {
+    this.#slabUsed += bytes
   }
 
   payload(): Payload {
-    if (this.#parts.length === 0 && !this.#slab) return this.#tail
-    this.#cut()
+    if (this.#parts.length === 0 && this.#slabUsed <= SHORT_BYTES) {
+      const text = this.#slab.toString('utf8', 0, this.#slabUsed)
+      this.discard()
+      return text
+    }
     this.#closeSlab()
-    return { parts: this.#parts, release: () => this.#pool.give(this.#slabs) }
+    return { parts: this.#parts, release: () => this.discard() }
   }
 
-  #cut(): void {
-    const bytes = Buffer.byteLength(this.#tail)
-    if (bytes > SLAB_BYTES - this.#slabUsed) this.#closeSlab()
-    if (bytes > SLAB_BYTES) this.#addPart(Buffer.from(this.#tail))
-    else {
-      this.#slab ??= this.#openSlab()
-      this.#slabUsed += this.#slab.write(this.#tail, this.#slabUsed)
-    }
-    this.#tail = ''
+  /** Gives the memory back. */
+  discard(): void {
+    this.#pool.give(this.#slabs.splice(0))
   }
 
   #openSlab(): Buffer {
@@ -80,14 +91,15 @@ export class JsonText {
     return slab
   }
 
-  #closeSlab(): void {
-    if (this.#slab) this.#addPart(this.#slab.subarray(0, this.#slabUsed))
-    this.#slab = undefined
+  #nextSlab(): void {
+    this.#closeSlab()
+    this.#slab = this.#openSlab()
     this.#slabUsed = 0
   }
 
-  #addPart(part: Buffer): void {
-    this.#parts.push(part)
-    this.#partBytes += part.length
+  #closeSlab(): void {
+    if (this.#slabUsed > 0) this.#parts.push(this.#slab.subarray(0, this.#slabUsed))
+    this.#partBytes += this.#slabUsed
+    this.#slabUsed = 0
   }
 }

@@ -10,7 +10,7 @@ export interface SqlThreadData {
 }
 
 export type FromSqlThread =
-  | { readonly type: 'ready'; readonly engineVersion: string }
+  | { readonly type: 'ready'; readonly engineVersion: string; readonly connection: number }
   /** The thread will not start. */
   | { readonly type: 'refused'; readonly exitCode: number; readonly message: string }
   /** A statement begins and nobody watches. */

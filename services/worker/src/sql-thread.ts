@@ -31,22 +31,22 @@ async function main(data: SqlThreadData): Promise<void> {
     isStopping: () => clock.stopping,
   })
   parentPort?.once('message', () => void stop(listener, engine))
-  tell({ type: 'ready', engineVersion: engine.version })
+  tell({ type: 'ready', engineVersion: engine.version, connection: engine.connection })
 }
 
 function answer(engine: Engine, clock: StatementClock, type: number, payload: Uint8Array): Payload {
   switch (type) {
     case FrameType.query: {
       const request = parseQuery(payload)
-      return timed(clock, request.timeoutMs, () => engine.query(request))
+      return timed(engine, clock, request.timeoutMs, () => engine.query(request))
     }
     case FrameType.batch: {
       const request = parseBatch(payload)
-      return timed(clock, request.timeoutMs, () => engine.batch(request))
+      return timed(engine, clock, request.timeoutMs, () => engine.batch(request))
     }
     case FrameType.describe: {
       const request = parseDescribe(payload)
-      return timed(clock, request.timeoutMs, () => engine.describe(request))
+      return timed(engine, clock, request.timeoutMs, () => engine.describe(request))
     }
     default:
       throw new WorkerFailure(
@@ -56,11 +56,18 @@ function answer(engine: Engine, clock: StatementClock, type: number, payload: Ui
   }
 }
 
-function timed(clock: StatementClock, timeoutMs: number, run: () => Payload): Payload {
-  if (!clock.start(timeoutMs)) tell({ type: 'busy' })
+function timed(
+  engine: Engine,
+  clock: StatementClock,
+  timeoutMs: number,
+  run: () => Payload,
+): Payload {
+  engine.begin(clock.start(timeoutMs))
+  if (!clock.watched) tell({ type: 'busy' })
   try {
     return run()
   } finally {
+    engine.end()
     clock.end()
   }
 }

@@ -9,8 +9,11 @@ const DEADLINE = 2
 const WATCHED = 3
 const STOPPING = 4
 const WORDS = 5
+const REQUESTS_MAX = 0x7fffffff
 
 export interface Running {
+  /** Another one each time. */
+  readonly request: number
   readonly forMs: number
   /** Negative while there is time left. */
   readonly overdueMs: number
@@ -21,6 +24,7 @@ export class StatementClock {
   readonly #words: Int32Array
   /** `performance.now()` counts from another moment in each thread, the kernel's clock does not. */
   readonly #offsetMs: number
+  #request = 0
 
   constructor(shared = new SharedArrayBuffer(WORDS * 4)) {
     this.shared = shared
@@ -29,13 +33,19 @@ export class StatementClock {
     this.#offsetMs = seconds * 1000 + nanos / 1e6 - performance.now()
   }
 
-  /** @returns whether somebody watches; if not, the control thread has to be woken. */
-  start(timeoutMs: number): boolean {
+  /** Whether somebody watches; if not, the control thread has to be woken when something starts. */
+  get watched(): boolean {
+    return Atomics.load(this.#words, WATCHED) === 1
+  }
+
+  /** @returns the number of the request that begins. */
+  start(timeoutMs: number): number {
     const now = this.#nowMs()
+    this.#request = (this.#request % REQUESTS_MAX) + 1
     Atomics.store(this.#words, STARTED, now)
     Atomics.store(this.#words, DEADLINE, (now + timeoutMs) | 0)
-    Atomics.store(this.#words, RUNNING, 1)
-    return Atomics.load(this.#words, WATCHED) === 1
+    Atomics.store(this.#words, RUNNING, this.#request)
+    return this.#request
   }
 
   end(): void {
@@ -43,9 +53,11 @@ export class StatementClock {
   }
 
   running(): Running | null {
-    if (Atomics.load(this.#words, RUNNING) === 0) return null
+    const request = Atomics.load(this.#words, RUNNING)
+    if (request === 0) return null
     const now = this.#nowMs()
     return {
+      request,
       forMs: (now - Atomics.load(this.#words, STARTED)) | 0,
       overdueMs: (now - Atomics.load(this.#words, DEADLINE)) | 0,
     }

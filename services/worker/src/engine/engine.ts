@@ -9,6 +9,11 @@ import type { Payload } from '../json-text.ts'
 export interface Engine {
   readonly name: string
   readonly version: string
+  /** By which another thread of this process interrupts what runs (sqlite-interrupt.ts). */
+  readonly connection: number
+  /** Until `end`, the request of this number is what an interrupt ends. */
+  begin(request: number): void
+  end(): void
   /** JSON text of a QueryResult. Leaves no transaction open. */
   query(request: QueryRequest): Payload
   /** JSON text of a BatchResult. All statements take effect, or none. */

@@ -1,9 +1,11 @@
 import type { ErrorCode } from '@db-forge/contract'
 import Database from 'better-sqlite3'
 import { type FailureDetails, WorkerFailure } from '../worker-failure.ts'
-import { positionOf } from './sqlite-position.ts'
+import { isNativeError, type NativeError } from './sqlite-native.ts'
+import { positionAt } from './sqlite-position.ts'
+import { resultCodeName } from './sqlite-result-codes.ts'
 
-/** What better-sqlite3 or SQLite threw, in the contract's words; what is neither's is handed back as it is. */
+/** What SQLite, the guard or better-sqlite3 threw, in the contract's words; what is no one's is handed back. */
 export function toFailure(error: unknown, sql: string, details: FailureDetails = {}): unknown {
   if (error instanceof WorkerFailure)
     return new WorkerFailure(
@@ -12,27 +14,41 @@ export function toFailure(error: unknown, sql: string, details: FailureDetails =
       { ...error.details, ...details },
       { cause: error },
     )
-  if (error instanceof Database.SqliteError) {
-    const position = positionOf(error.message, sql)
-    const all = { sqlCode: error.code, ...(position ? { position } : {}), ...details }
-    return new WorkerFailure(codeOf(error.code), error.message, all, { cause: error })
-  }
-  // better-sqlite3 reports its own findings as RangeError: before running, a second statement in the text.
-  if (error instanceof RangeError && /more than one statement/.test(error.message))
+  if (isNativeError(error)) return fromNative(error, sql, details)
+  if (error instanceof Database.SqliteError)
     return new WorkerFailure(
-      'sql.multiple',
-      'the text holds more than one statement: use batch',
-      details,
+      codeOf(error.code, error.message),
+      error.message,
+      { sqlCode: error.code, ...details },
+      { cause: error },
     )
-  if (error instanceof RangeError)
-    return new WorkerFailure('sql.error', error.message, details, { cause: error })
   return error
 }
 
-function codeOf(sqlCode: string): ErrorCode {
+function fromNative(error: NativeError, sql: string, details: FailureDetails): WorkerFailure {
+  const sqlCode = resultCodeName(error.resultCode)
+  const code = codeOf(sqlCode, error.message)
+  if (code === 'sql.multiple' || code === 'sql.denied')
+    return new WorkerFailure(code, error.message, details, { cause: error })
+  const position = error.offset < 0 ? {} : { position: positionAt(sql, error.offset) }
+  return new WorkerFailure(
+    code,
+    error.message,
+    { sqlCode, ...position, ...details },
+    { cause: error },
+  )
+}
+
+function codeOf(sqlCode: string, message: string): ErrorCode {
   if (sqlCode.startsWith('SQLITE_CONSTRAINT')) return 'sql.constraint'
   if (sqlCode.startsWith('SQLITE_FULL')) return 'quota.exceeded'
   if (sqlCode.startsWith('SQLITE_BUSY') || sqlCode.startsWith('SQLITE_LOCKED'))
     return 'database.busy'
+  if (sqlCode === 'SQLITE_INTERRUPT') return 'query.timeout'
+  if (sqlCode.startsWith('SQLITE_AUTH')) return 'sql.denied'
+  if (sqlCode === 'SQLITE_MISUSE' && message.includes('more than one statement'))
+    return 'sql.multiple'
+  if (sqlCode === 'SQLITE_TOOBIG' && message.startsWith('a row is larger'))
+    return 'result.too_large'
   return 'sql.error'
 }

@@ -1,127 +1,165 @@
 /**
- * What may be prepared at all, decided on the text: SQLite's PRAGMAs act while they are prepared, even behind
- * EXPLAIN, and `statement.readonly` is true of ATTACH. Only one statement is ever compiled, so it is enough to
- * know how the first one begins and which names it uses. An authorizer inside SQLite shall take this over.
+ * A connection that tenants' SQL may run on. The guard in C sits in the connection itself: whoever prepares a text,
+ * the authorizer sees all that it touches before anything acts, and no SQL can reach the guard, for it adds no
+ * function to the connection. This is the platform's side of it: prepares in one of three modes, runs to JSON text,
+ * and marks which request runs, so that another thread can interrupt that one and no other.
  */
-import { denied, WorkerFailure } from '../worker-failure.ts'
-import { keywordOf, nameOf, type Token, TokenReader, tokenize } from './sqlite-lexer.ts'
-import { positionAt } from './sqlite-position.ts'
-import { checkPragma } from './sqlite-pragmas.ts'
+import type { RowFormat } from '@db-forge/contract'
+import type Database from 'better-sqlite3'
+import { type GuardLimits, limitList } from './sqlite-limits.ts'
+import {
+  DOES,
+  GUARD_LIBRARY,
+  MODE,
+  type NativeColumn,
+  type NativeGuard,
+  type NativeValue,
+  nativeGuard,
+  STATE,
+} from './sqlite-native.ts'
 
-export interface StatementKind {
-  /** The keyword that says what is done, behind EXPLAIN and WITH. */
-  readonly verb: string
-  readonly explain: boolean
-  /** A PRAGMA that changes something. */
-  readonly sets: boolean
-  /** The table of an INSERT, in lower case. */
-  readonly insertInto: string | null
+/**
+ * `tenant` and `readOnly` hold a text to the rules; `platform` is for the platform's own constant texts, such as
+ * COMMIT, and holds them to none.
+ */
+export type GuardMode = keyof typeof MODE
+
+export interface RunOptions {
+  readonly rowFormat: RowFormat
+  readonly rowsMax: number
+  /** Of the text up to the end of its rows. */
+  readonly bytesMax: number
+  readonly rowBytesMax: number
+  /** Parts of their own for columns and end, and each row a line. */
+  readonly lines?: boolean
 }
 
-const VERBS = new Set(
-  'select values with insert replace update delete create drop alter reindex analyze vacuum pragma'.split(
-    ' ',
-  ),
-)
-const TRANSACTION_VERBS = new Set('begin commit end rollback savepoint release'.split(' '))
-const MODULES = new Set('fts5 fts5vocab rtree rtree_i32 geopoly'.split(' '))
-const FUNCTIONS_DENIED = new Set('load_extension fts3_tokenizer'.split(' '))
-
-/** @throws WorkerFailure for what may not be prepared. */
-export function guard(sql: string): StatementKind {
-  if (sql.includes('\0')) throw denied('SQL text may not contain NUL; bind it as a parameter')
-  const tokens = new TokenReader(sql)
-  while (tokens.now?.text === ';') tokens.next()
-  if (!tokens.now) throw new WorkerFailure('sql.error', 'there is no statement in the text')
-  const explain = tokens.take('explain')
-  if (explain && tokens.take('query')) tokens.take('plan')
-  const first = tokens.now
-  const firstVerb = keywordOf(first)
-  if (!VERBS.has(firstVerb)) throw refusal(firstVerb, first, sql)
-  tokens.next()
-  if (firstVerb === 'create') checkModule(tokens)
-  if (firstVerb === 'vacuum') checkVacuum(tokens)
-  const sets = firstVerb === 'pragma' && checkPragma(tokens, explain)
-  checkNames(sql)
-  const verb = firstVerb === 'with' ? verbBehindCtes(tokens) : firstVerb
-  return { verb, explain, sets, insertInto: isInsert(verb) ? insertTarget(tokens) : null }
+/** Where text is put, part by part. */
+export interface TextSink {
+  /** Room for the next part. */
+  room(): Uint8Array
+  wrote(bytes: number): void
 }
 
-export const isInsert = (verb: string) => verb === 'insert' || verb === 'replace'
+/** How a statement's columns are written, for the columns that it has at this moment. */
+export type Shape = (columns: readonly NativeColumn[]) => {
+  readonly types: readonly number[]
+  readonly keys: readonly string[]
+  readonly heads: readonly string[]
+}
 
-function refusal(verb: string, token: Token | undefined, sql: string): WorkerFailure {
-  if (TRANSACTION_VERBS.has(verb))
-    return denied(
-      `${verb.toUpperCase()} is not allowed here: use batch, which runs its statements in one transaction`,
+export class Guard {
+  readonly connection: number
+  readonly #native: NativeGuard
+
+  constructor(db: Database.Database, limits: GuardLimits) {
+    this.#native = nativeGuard()
+    db.loadExtension(GUARD_LIBRARY)
+    this.connection = this.#native.lastGuard()
+    this.#native.limit(this.connection, limits.busyMs, limitList(limits))
+  }
+
+  /** From here to `end`, this request and no other can be interrupted. */
+  begin(request: number): void {
+    this.#native.begin(this.connection, request)
+  }
+
+  /** Leaves whatever is still open. */
+  end(): void {
+    this.#native.end(this.connection)
+  }
+
+  /** @throws NativeError */
+  prepare(sql: string, mode: GuardMode, shape: Shape): GuardedStatement {
+    return new GuardedStatement(this.#native, this.connection, sql, mode, shape)
+  }
+
+  /** To be called before the connection is closed. */
+  close(): void {
+    this.#native.close(this.connection)
+  }
+}
+
+export class GuardedStatement {
+  readonly parameters: readonly (string | null)[]
+  readonly columnCount: number
+  readonly #does: number
+  readonly #native: NativeGuard
+  readonly #connection: number
+  readonly #id: number
+  readonly #shape: Shape
+
+  constructor(native: NativeGuard, connection: number, sql: string, mode: GuardMode, shape: Shape) {
+    const { id, does, parameters, columns } = native.prepare(connection, sql, MODE[mode])
+    this.parameters = parameters
+    this.columnCount = columns.length
+    this.#does = does
+    this.#native = native
+    this.#connection = connection
+    this.#id = id
+    this.#shape = shape
+    this.#shapeColumns(columns)
+  }
+
+  /** Leaves the database, its settings and its transaction as they are. */
+  get readOnly(): boolean {
+    return (this.#does & DOES.write) === 0
+  }
+  get changesRows(): boolean {
+    return (this.#does & DOES.rows) !== 0
+  }
+  get changesSchema(): boolean {
+    return (this.#does & DOES.schema) !== 0
+  }
+
+  /**
+   * Runs to the end of the answer.
+   * @throws NativeError
+   */
+  run(values: readonly NativeValue[], options: RunOptions, sink: TextSink): void {
+    let next = this.start(values, options, sink)
+    while (next) next = this.more(sink)
+  }
+
+  /** Runs to the end of the first part. @returns whether there is more. */
+  start(values: readonly NativeValue[], options: RunOptions, sink: TextSink): boolean {
+    const { rowsMax, bytesMax, rowBytesMax } = options
+    const format = (options.rowFormat === 'array' ? 1 : 0) | (options.lines ? 2 : 0)
+    const given = this.#native.run(
+      this.#connection,
+      this.#id,
+      values,
+      format,
+      rowsMax,
+      bytesMax,
+      rowBytesMax,
+      sink.room(),
     )
-  if (verb === 'attach' || verb === 'detach') return denied(`${verb.toUpperCase()} is not allowed`)
-  if (!token) return new WorkerFailure('sql.error', 'incomplete input', { sqlCode: 'SQLITE_ERROR' })
-  return new WorkerFailure('sql.error', `near "${token.text.slice(0, 100)}": syntax error`, {
-    sqlCode: 'SQLITE_ERROR',
-    position: positionAt(sql, token.offset),
-  })
-}
-
-function checkModule(tokens: TokenReader): void {
-  if (!tokens.take('virtual')) return
-  while (tokens.now && !tokens.take('using')) tokens.next()
-  const module = nameOf(tokens.now)
-  if (tokens.now && !MODULES.has(module))
-    throw denied(`virtual tables may use ${[...MODULES].join(', ')}, not ${module.slice(0, 100)}`)
-}
-
-function checkVacuum(tokens: TokenReader): void {
-  if (tokens.now && tokens.now.text !== ';' && keywordOf(tokens.now) !== 'into') tokens.next()
-  if (tokens.now && tokens.now.text !== ';') throw denied('VACUUM INTO is not allowed')
-}
-
-const SUSPECT = /pragma_|load_extension|fts3_tokenizer/i
-
-function checkNames(sql: string): void {
-  if (!SUSPECT.test(sql)) return
-  let previous: Token | undefined
-  for (const token of tokenize(sql)) {
-    if (token.text === '(' && FUNCTIONS_DENIED.has(nameOf(previous)))
-      throw denied(`the function ${nameOf(previous)} is not allowed`)
-    if (namesTable(token, previous)) checkTableFunction(nameOf(token))
-    previous = token
+    if (given !== STATE.reshape) return this.#wrote(given, sink)
+    this.#shapeColumns(this.#native.columns(this.#connection, this.#id))
+    return this.more(sink)
   }
-}
 
-/** A string stands for a table only where one can stand; elsewhere it is data. */
-function namesTable(token: Token, previous: Token | undefined): boolean {
-  if (token.kind === 'word' || token.kind === 'quoted') return true
-  if (token.kind !== 'string') return false
-  return ['from', 'join', ',', '(', '.'].includes(nameOf(previous))
-}
-
-function checkTableFunction(name: string): void {
-  if (!name.startsWith('pragma_')) return
-  checkPragma(new TokenReader(name.slice('pragma_'.length)), false)
-}
-
-function verbBehindCtes(tokens: TokenReader): string {
-  let depth = 0
-  while (tokens.now) {
-    const { text } = tokens.now
-    tokens.next()
-    if (text === '(') depth += 1
-    if (text !== ')') continue
-    depth -= 1
-    const behind = keywordOf(tokens.now)
-    if (depth > 0 || behind === 'as' || tokens.now?.text === ',') continue
-    tokens.next()
-    return behind
+  more(sink: TextSink): boolean {
+    return this.#wrote(this.#native.more(this.#connection, sink.room()), sink)
   }
-  return 'with'
-}
 
-/** Behind INSERT or REPLACE: [OR x] INTO [schema.]table. */
-function insertTarget(tokens: TokenReader): string | null {
-  if (tokens.take('or')) tokens.next()
-  if (!tokens.take('into')) return null
-  const name = nameOf(tokens.next())
-  if (tokens.now?.text !== '.') return name
-  tokens.next()
-  return nameOf(tokens.now)
+  /** Leaves what was started and has not come to its end. */
+  stop(): void {
+    this.#native.stop(this.#connection)
+  }
+
+  finalize(): void {
+    this.#native.finalize(this.#connection, this.#id)
+  }
+
+  #wrote(given: number, sink: TextSink): boolean {
+    sink.wrote(Math.floor(given / 4))
+    return given % 4 === STATE.more
+  }
+
+  #shapeColumns(columns: readonly NativeColumn[]): void {
+    const { types, keys, heads } = this.#shape(columns)
+    this.#native.shape(this.#connection, this.#id, types, keys, heads)
+  }
 }

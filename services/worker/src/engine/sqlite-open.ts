@@ -1,5 +1,7 @@
 import Database from 'better-sqlite3'
 import { EXIT, StartError } from '../exit-codes.ts'
+import { Guard } from './sqlite-guard.ts'
+import { guardLimits } from './sqlite-limits.ts'
 
 export interface OpenOptions {
   readonly path: string
@@ -7,19 +9,24 @@ export interface OpenOptions {
   readonly memoryMb: number
 }
 
-const BUSY_TIMEOUT_MS = 5000
+export interface OpenDatabase {
+  readonly db: Database.Database
+  readonly guard: Guard
+}
+
 const WAL_KEPT_BYTES = 8 * 1024 * 1024
 
 /**
- * Opens the database with everything an acknowledged commit relies on, and reads it back.
+ * Opens the database with everything an acknowledged commit relies on, reads it back, and guards the connection.
  * @throws StartError if the file is not a database or a setting does not hold.
  */
-export function openDatabase(options: OpenOptions): Database.Database {
+export function openDatabase(options: OpenOptions): OpenDatabase {
+  const limits = guardLimits(options.memoryMb)
   let db: Database.Database | undefined
   try {
-    db = new Database(options.path, { timeout: BUSY_TIMEOUT_MS })
+    db = new Database(options.path, { timeout: limits.busyMs })
     configure(db, options)
-    return db
+    return { db, guard: new Guard(db, limits) }
   } catch (error) {
     db?.close()
     if (error instanceof StartError) throw error

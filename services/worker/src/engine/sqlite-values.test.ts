@@ -2,7 +2,8 @@ import { type ColumnType, decodeValue, encodeInput, type SqlValue } from '@db-fo
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { EngineUnderTest } from '../testing/engine.ts'
-import { encodeCell, toBinding } from './sqlite-values.ts'
+import { encodeCell } from '../testing/encode-cell.ts'
+import { toBinding } from './sqlite-values.ts'
 
 const INT64_MAX = 2n ** 63n - 1n
 const int64 = fc.bigInt({ min: -INT64_MAX - 1n, max: INT64_MAX })

@@ -2,15 +2,15 @@ import type { BatchRequest, QueryRequest, RowFormat } from '@db-forge/contract'
 import type { DescribeRequest } from '@db-forge/contract/wire'
 import type Database from 'better-sqlite3'
 import { JsonText, type Payload, SlabPool } from '../json-text.ts'
-import { denied, WorkerFailure } from '../worker-failure.ts'
+import { WorkerFailure } from '../worker-failure.ts'
 import type { Engine } from './engine.ts'
-import type { RowEncoder } from './sqlite-columns.ts'
+import { shapeOf } from './sqlite-columns.ts'
 import { describeSchema } from './sqlite-describe.ts'
 import { toFailure } from './sqlite-errors.ts'
+import type { Guard, GuardedStatement } from './sqlite-guard.ts'
 import { type OpenOptions, openDatabase } from './sqlite-open.ts'
-import { type BindArguments, bindArguments } from './sqlite-parameters.ts'
-import { type Prepared, StatementCache } from './sqlite-statements.ts'
-import type { Cell } from './sqlite-values.ts'
+import { bindArguments } from './sqlite-parameters.ts'
+import { StatementCache } from './sqlite-statements.ts'
 
 /** Rows of an answer end here; a batch has this much for all its answers. */
 export const ANSWER_BYTES_MAX = 4 * 1024 * 1024
@@ -25,29 +25,43 @@ interface AnswerOptions {
   readonly rowFormat: RowFormat
 }
 
-/** SQLite through better-sqlite3, on one connection that reads and writes. */
+const NO_ROWS = { rowFormat: 'array', rowsMax: 0, bytesMax: 0, rowBytesMax: 0 } as const
+
+/** SQLite through better-sqlite3 and the guard, on one connection that reads and writes. */
 export class SqliteEngine implements Engine {
   readonly name = 'sqlite'
   readonly version: string
+  readonly connection: number
   readonly #db: Database.Database
+  readonly #guard: Guard
   readonly #statements: StatementCache
-  readonly #begin: Database.Statement
-  readonly #beginImmediate: Database.Statement
-  readonly #commit: Database.Statement
-  readonly #rollback: Database.Statement
-  readonly #changes: Database.Statement<[], { changes: bigint; rowid: bigint }>
+  readonly #begin: GuardedStatement
+  readonly #beginImmediate: GuardedStatement
+  readonly #commit: GuardedStatement
+  readonly #rollback: GuardedStatement
   readonly #slabs = new SlabPool(ANSWER_BYTES_MAX)
   #schemaChanged = false
 
   constructor(options: OpenOptions) {
-    this.#db = openDatabase(options)
-    this.#statements = new StatementCache(this.#db)
-    this.version = String(this.#db.prepare('select sqlite_version()').pluck().get())
-    this.#begin = this.#db.prepare('BEGIN')
-    this.#beginImmediate = this.#db.prepare('BEGIN IMMEDIATE')
-    this.#commit = this.#db.prepare('COMMIT')
-    this.#rollback = this.#db.prepare('ROLLBACK')
-    this.#changes = this.#db.prepare('select changes() as changes, last_insert_rowid() as rowid')
+    const { db, guard } = openDatabase(options)
+    this.#db = db
+    this.#guard = guard
+    this.connection = guard.connection
+    this.#statements = new StatementCache(guard)
+    this.version = String(db.prepare('select sqlite_version()').pluck().get())
+    const platform = (sql: string) => guard.prepare(sql, 'platform', shapeOf)
+    this.#begin = platform('BEGIN')
+    this.#beginImmediate = platform('BEGIN IMMEDIATE')
+    this.#commit = platform('COMMIT')
+    this.#rollback = platform('ROLLBACK')
+  }
+
+  begin(request: number): void {
+    this.#guard.begin(request)
+  }
+
+  end(): void {
+    this.#guard.end()
   }
 
   query(request: QueryRequest): Payload {
@@ -55,6 +69,7 @@ export class SqliteEngine implements Engine {
     try {
       this.#run(request, request, text)
     } catch (error) {
+      text.discard()
       throw toFailure(error, request.sql)
     } finally {
       this.#settle()
@@ -68,6 +83,9 @@ export class SqliteEngine implements Engine {
     text.add('{"results":[')
     try {
       this.#transaction(request, text)
+    } catch (error) {
+      text.discard()
+      throw error
     } finally {
       this.#settle()
     }
@@ -76,24 +94,28 @@ export class SqliteEngine implements Engine {
   }
 
   describe(request: DescribeRequest): Payload {
-    return JSON.stringify(describeSchema(this.#db, request))
+    try {
+      return JSON.stringify(describeSchema(this.#db, request))
+    } catch (error) {
+      throw toFailure(error, '')
+    }
   }
 
   close(): void {
     this.#settle()
-    this.#db.pragma('wal_checkpoint(TRUNCATE)')
+    this.#runPlatform(this.#guard.prepare('PRAGMA wal_checkpoint(TRUNCATE)', 'platform', shapeOf))
+    this.#guard.close()
     this.#db.close()
   }
 
   #transaction(request: BatchRequest, text: JsonText): void {
-    const begin = request.readOnly ? this.#begin : this.#beginImmediate
     try {
-      begin.run()
+      this.#runPlatform(request.readOnly ? this.#begin : this.#beginImmediate)
       for (const [index, statement] of request.statements.entries()) {
         if (index > 0) text.add(',')
         this.#runOfBatch(statement, request, text, index)
       }
-      this.#commit.run()
+      this.#runPlatform(this.#commit)
     } catch (error) {
       throw toFailure(error, '')
     }
@@ -109,43 +131,28 @@ export class SqliteEngine implements Engine {
     }
   }
 
-  #run(statement: Statement, options: AnswerOptions, text: JsonText): void {
-    const started = performance.now()
-    const prepared = this.#statements.get(statement.sql)
-    if (options.readOnly && !prepared.readOnly)
-      throw denied('the statement would write, and the request is read-only')
-    const args = bindArguments(prepared.slots, statement.params)
-    const outcome = prepared.rows
-      ? this.#collect(prepared, prepared.rows, args, options, text)
-      : this.#execute(prepared, args, text)
-    if (prepared.changesSchema) this.#forgetSchema()
-    text.add(
-      `${outcome.counts},"durationMs":${millisecondsSince(started)},"truncated":${outcome.truncated}}`,
-    )
+  #run({ sql, params }: Statement, options: AnswerOptions, text: JsonText): void {
+    const { maxRows, readOnly, rowFormat } = options
+    const changesSchema = this.#statements.with(sql, readOnly, (statement) => {
+      const values = bindArguments(statement.parameters, params)
+      const bytesMax = ANSWER_BYTES_MAX - text.bytes
+      statement.run(
+        values,
+        { rowFormat, rowsMax: maxRows, bytesMax, rowBytesMax: ANSWER_BYTES_MAX },
+        text,
+      )
+      return statement.changesSchema
+    })
+    if (changesSchema) this.#forgetSchema()
   }
 
-  /** Runs what yields no rows. */
-  #execute(prepared: Prepared, args: BindArguments, text: JsonText): Outcome {
-    const { changes, lastInsertRowid } = prepared.statement.run(...args)
-    text.add('{"columns":[],"rows":[')
-    return {
-      counts: countsText(prepared, BigInt(changes), BigInt(lastInsertRowid)),
-      truncated: false,
+  #runPlatform(statement: GuardedStatement): void {
+    const nowhere = new JsonText(this.#slabs)
+    try {
+      statement.run([], NO_ROWS, nowhere)
+    } finally {
+      nowhere.discard()
     }
-  }
-
-  #collect(
-    prepared: Prepared,
-    encoder: RowEncoder,
-    args: BindArguments,
-    options: AnswerOptions,
-    text: JsonText,
-  ): Outcome {
-    const rows = prepared.statement.iterate(...args) as IterableIterator<Cell[]>
-    const truncated = writeRows(rows, encoder, options, text, prepared.readOnly)
-    if (!prepared.changesRows) return { counts: NO_CHANGES, truncated }
-    const { changes, rowid } = this.#changes.get() as { changes: bigint; rowid: bigint }
-    return { counts: countsText(prepared, changes, rowid), truncated }
   }
 
   /** What was known of columns no longer holds; nor will what is learnt now, should the batch be rolled back. */
@@ -156,65 +163,10 @@ export class SqliteEngine implements Engine {
 
   /** No request leaves a transaction behind. */
   #settle(): void {
-    if (this.#db.inTransaction) this.#rollback.run()
+    if (this.#db.inTransaction) this.#runPlatform(this.#rollback)
     if (this.#schemaChanged) this.#statements.clear()
     this.#schemaChanged = false
   }
-}
-
-interface Outcome {
-  /** Closes the rows and says what changed. */
-  readonly counts: string
-  readonly truncated: boolean
-}
-
-const NO_CHANGES = '],"rowsAffected":0'
-
-function countsText(prepared: Prepared, changes: bigint, rowid: bigint): string {
-  if (!prepared.changesRows) return NO_CHANGES
-  const counts = `],"rowsAffected":${changes}`
-  if (!prepared.givesRowid || changes === 0n) return counts
-  return `${counts},"lastInsertId":${Number.isSafeInteger(Number(rowid)) ? rowid : `"${rowid}"`}`
-}
-
-/**
- * Writes an answer up to its rows' end.
- * @returns whether there were more rows than it holds. A statement that writes runs to its end all the same.
- */
-function writeRows(
-  rows: IterableIterator<Cell[]>,
-  encoder: RowEncoder,
-  { maxRows, rowFormat }: AnswerOptions,
-  text: JsonText,
-  mayStop: boolean,
-): boolean {
-  try {
-    let next = rows.next()
-    const types = encoder.types(next.done ? undefined : next.value)
-    text.add(`{"columns":${encoder.columnsText(types)},"rows":[`)
-    for (let count = 0; !next.done; count += 1) {
-      const row =
-        count < maxRows
-          ? fittingRow(encoder.row(next.value, types, rowFormat), text, mayStop)
-          : null
-      if (row === null) {
-        if (!mayStop) while (!next.done) next = rows.next()
-        return true
-      }
-      text.add(count === 0 ? row : `,${row}`)
-      next = rows.next()
-    }
-    return false
-  } finally {
-    rows.return?.()
-  }
-}
-
-/** The row if the answer has room for it. */
-function fittingRow(row: string, text: JsonText, mayRefuse: boolean): string | null {
-  if (row.length > ANSWER_BYTES_MAX && mayRefuse)
-    throw new WorkerFailure('result.too_large', `a row is larger than ${ANSWER_BYTES_MAX} bytes`)
-  return text.bytes + row.length <= ANSWER_BYTES_MAX ? row : null
 }
 
 const millisecondsSince = (started: number) =>

@@ -1,0 +1,86 @@
+/** The guard's compiled part (`native/`), as JavaScript sees it; `native/node.c` says what each function takes. */
+import { fileURLToPath } from 'node:url'
+
+/** @internal */
+export interface NativeColumn {
+  readonly name: string
+  readonly declared: string | null
+}
+
+export interface NativeStatement {
+  readonly id: number
+  /** Bits of DOES. */
+  readonly does: number
+  /** Numbered as SQLite does: an entry for each, its name as written, null for `?`. */
+  readonly parameters: readonly (string | null)[]
+  readonly columns: readonly NativeColumn[]
+}
+
+/** What can be bound; a Float64Array of one is a real whatever its value. */
+export type NativeValue = null | boolean | number | bigint | string | Uint8Array | Float64Array
+
+export interface NativeGuard {
+  lastGuard(): number
+  limit(connection: number, busyMs: number, limits: readonly number[]): void
+  begin(connection: number, request: number): void
+  end(connection: number): void
+  interrupt(connection: number, request: number): boolean
+  prepare(connection: number, sql: string, mode: number): NativeStatement
+  finalize(connection: number, statement: number): void
+  columns(connection: number, statement: number): NativeColumn[]
+  shape(
+    connection: number,
+    statement: number,
+    types: readonly number[],
+    keys: readonly string[],
+    heads: readonly string[],
+  ): void
+  run(
+    connection: number,
+    statement: number,
+    values: readonly NativeValue[],
+    format: number,
+    rowsMax: number,
+    bytesMax: number,
+    rowBytesMax: number,
+    out: Uint8Array,
+  ): number
+  more(connection: number, out: Uint8Array): number
+  stop(connection: number): void
+  close(connection: number): void
+}
+
+/** An error of SQLite, or of the guard in SQLite's words. */
+export interface NativeError extends Error {
+  /** SQLite's extended result code. */
+  readonly resultCode: number
+  /** Where in the text, in bytes of UTF-8; -1 if SQLite does not know. */
+  readonly offset: number
+}
+
+export const MODE = { tenant: 0, readOnly: 1, platform: 2 } as const
+export const DOES = { write: 1, rows: 2, schema: 4, rowid: 8, explain: 16 } as const
+export const STATE = { done: 0, more: 1, reshape: 2 } as const
+
+/** The library, which SQLite also loads, as an extension. */
+export const GUARD_LIBRARY = fileURLToPath(
+  new URL(
+    `../../dist/native/guard.${process.platform === 'darwin' ? 'dylib' : 'so'}`,
+    import.meta.url,
+  ),
+)
+
+let loaded: NativeGuard | undefined
+
+/** @throws if the library has not been built. */
+export function nativeGuard(): NativeGuard {
+  if (!loaded) {
+    const module = { exports: {} }
+    process.dlopen(module, GUARD_LIBRARY)
+    loaded = module.exports as NativeGuard
+  }
+  return loaded
+}
+
+export const isNativeError = (error: unknown): error is NativeError =>
+  error instanceof Error && 'resultCode' in error
