@@ -212,7 +212,8 @@ static int vacuumsInto(Guard *guard, sqlite3_stmt *stmt, const char *sql) {
 
 static int doesOf(Guard *guard, sqlite3_stmt *stmt) {
   if (sqlite3_stmt_isexplain(stmt)) return DOES_EXPLAIN;
-  int does = guard->does;
+  /* What asks nothing does something that no question is about: VACUUM, or REINDEX with nothing to do. */
+  int does = guard->asked ? guard->does : DOES_WRITE;
   if (sqlite3_stmt_readonly(stmt)) does &= ~DOES_ROWS;
   else does |= DOES_WRITE;
   if (does & DOES_SCHEMA) does &= ~DOES_ROWS;

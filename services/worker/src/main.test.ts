@@ -6,11 +6,14 @@ import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EXIT } from './exit-codes.ts'
 import { folderAt } from './folder.ts'
-import { Link, LinkClosed } from './testing/link.ts'
+import { Link, LinkClosed, type RemoteError } from './testing/link.ts'
 import { DATABASE_ID, temporaryFolder, WorkerProcess } from './testing/worker-process.ts'
 
 const ENDLESS =
   'with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) from c'
+/** One step of SQLite's program, which looks for an interrupt only between steps. */
+const UNINTERRUPTIBLE =
+  "select length(trim(printf('%.*c', 4000000, 'a'), printf('%.*c', 600000, 'b') || 'a'))"
 
 let folder: ReturnType<typeof temporaryFolder>
 let workers: WorkerProcess[]
@@ -132,13 +135,26 @@ describe('a statement that does not end', () => {
     expect(await endless).toBeInstanceOf(LinkClosed)
   })
 
-  test('ends the worker at its deadline, and loses nothing that was acknowledged', async () => {
+  test('is interrupted at its deadline, and the worker goes on', async () => {
+    const worker = await started()
+    const sql = await worker.sql()
+    for (let time = 0; time < 3; time += 1) {
+      const asked = performance.now()
+      const error = await sql.query(ENDLESS, [], { timeoutMs: 100 }).catch((e: RemoteError) => e)
+      expect((error as RemoteError).error.code).toBe('query.timeout')
+      expect(performance.now() - asked).toBeLessThan(1000)
+      expect((await sql.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    }
+    expect(worker.output).not.toContain('deadline')
+  })
+
+  test('and cannot be interrupted ends the worker after its deadline, which loses nothing that was acknowledged', async () => {
     const worker = await started()
     const sql = await worker.sql()
     await sql.query('create table t (a)')
     await sql.query('insert into t values (1)')
     const asked = performance.now()
-    await expect(sql.query(ENDLESS, [], { timeoutMs: 300 })).rejects.toThrow(LinkClosed)
+    await expect(sql.query(UNINTERRUPTIBLE, [], { timeoutMs: 300 })).rejects.toThrow(LinkClosed)
     expect(performance.now() - asked).toBeGreaterThan(500)
     expect(await worker.exited).toEqual({ code: null, signal: 'SIGKILL' })
     expect(worker.output).toContain('ran past its deadline')
@@ -151,7 +167,7 @@ describe('a statement that does not end', () => {
     const sql = await worker.sql()
     await sql.query('select 1')
     await new Promise((resolve) => setTimeout(resolve, 3000))
-    await expect(sql.query(ENDLESS, [], { timeoutMs: 100 })).rejects.toThrow(LinkClosed)
+    await expect(sql.query(UNINTERRUPTIBLE, [], { timeoutMs: 100 })).rejects.toThrow(LinkClosed)
     expect((await worker.exited).signal).toBe('SIGKILL')
   })
 

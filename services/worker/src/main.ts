@@ -7,6 +7,7 @@ import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { readConfig } from './config.ts'
 import { serveControl } from './control.ts'
+import { interruptOnce } from './engine/sqlite-interrupt.ts'
 import { EXIT, StartError } from './exit-codes.ts'
 import { checkFolder, removeStaleSockets } from './folder.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
@@ -63,11 +64,17 @@ function startSqlThread(workerData: SqlThreadData): Worker {
     name: 'sql',
     resourceLimits: { maxOldGenerationSizeMb: Math.max(24, Math.floor(workerData.memoryMb / 2)) },
   })
-  const watchdog = new Watchdog(clock, (runningForMs) => {
-    log('error', 'a statement ran past its deadline; the worker ends itself', { runningForMs })
-    die()
-  })
+  let connection = 0
+  const watchdog = new Watchdog(
+    clock,
+    (request) => interruptOnce(connection, request),
+    (runningForMs) => {
+      log('error', 'a statement ran past its deadline; the worker ends itself', { runningForMs })
+      die()
+    },
+  )
   thread.on('message', (message: FromSqlThread) => {
+    if (message.type === 'ready') connection = message.connection
     if (message.type === 'busy') watchdog.wake()
   })
   thread.on('error', fail)

@@ -1,20 +1,26 @@
 import type { StatementClock } from './statement-clock.ts'
 
-/** How far past its deadline a statement may be: the gateway has answered by then, and it might still end. */
+/** How far past its deadline a statement may be that is interrupted again and again and does not end. */
 const GRACE_MS = 250
 const LOOK_EVERY_MS = 25
 /** Looks without anything to see before the watch goes to sleep, so that an idle worker costs nothing. */
 const IDLE_LOOKS = 80
 
-/** Calls `onOverdue` when a statement runs past its deadline and the grace. */
+/** Calls `onDue` at each look while a request is past its deadline, and `onOverdue` after the grace. */
 export class Watchdog {
   readonly #clock: StatementClock
+  readonly #onDue: (request: number) => void
   readonly #onOverdue: (runningForMs: number) => void
   #timer: NodeJS.Timeout | undefined
   #idleLooks = 0
 
-  constructor(clock: StatementClock, onOverdue: (runningForMs: number) => void) {
+  constructor(
+    clock: StatementClock,
+    onDue: (request: number) => void,
+    onOverdue: (runningForMs: number) => void,
+  ) {
     this.#clock = clock
+    this.#onDue = onDue
     this.#onOverdue = onOverdue
   }
 
@@ -28,6 +34,7 @@ export class Watchdog {
   #look(): void {
     const running = this.#clock.running()
     if (running && running.overdueMs > GRACE_MS) this.#onOverdue(running.forMs)
+    else if (running && running.overdueMs >= 0) this.#onDue(running.request)
     this.#idleLooks = running ? 0 : this.#idleLooks + 1
     if (this.#idleLooks > IDLE_LOOKS) this.#sleep()
   }

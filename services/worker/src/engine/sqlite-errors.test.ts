@@ -14,7 +14,9 @@ describe('failures', () => {
     ['select nope from t', 'sql.error', 'SQLITE_ERROR', 7],
     ['select nope(1)', 'sql.error', 'SQLITE_ERROR', 7],
     ['select * fro t', 'sql.error', 'SQLITE_ERROR', 9],
-    ['select 1,, 2', 'sql.error', 'SQLITE_ERROR', undefined],
+    ['select 1,, 2', 'sql.error', 'SQLITE_ERROR', 9],
+    ["select '日本語', nope from t", 'sql.error', 'SQLITE_ERROR', 14],
+    ['select 1 from t as nope, Nope', 'sql.error', 'SQLITE_ERROR', undefined],
     ["select 'abc", 'sql.error', 'SQLITE_ERROR', 7],
     ['select (1', 'sql.error', 'SQLITE_ERROR', 9],
     [

@@ -2,7 +2,7 @@ import type { ErrorCode } from '@db-forge/contract'
 import Database from 'better-sqlite3'
 import { type FailureDetails, WorkerFailure } from '../worker-failure.ts'
 import { isNativeError, type NativeError } from './sqlite-native.ts'
-import { positionAt } from './sqlite-position.ts'
+import { positionOf } from './sqlite-position.ts'
 import { resultCodeName } from './sqlite-result-codes.ts'
 
 /** What SQLite, the guard or better-sqlite3 threw, in the contract's words; what is no one's is handed back. */
@@ -30,11 +30,11 @@ function fromNative(error: NativeError, sql: string, details: FailureDetails): W
   const code = codeOf(sqlCode, error.message)
   if (code === 'sql.multiple' || code === 'sql.denied')
     return new WorkerFailure(code, error.message, details, { cause: error })
-  const position = error.offset < 0 ? {} : { position: positionAt(sql, error.offset) }
+  const position = positionOf(error.message, error.offset, sql)
   return new WorkerFailure(
     code,
     error.message,
-    { sqlCode, ...position, ...details },
+    { sqlCode, ...(position ? { position } : {}), ...details },
     { cause: error },
   )
 }
