@@ -8,7 +8,9 @@ export function positionOf(
 ): SqlPosition | undefined {
   if (byteOffset >= 0) return positionAt(Buffer.from(sql).subarray(0, byteOffset).toString())
   if (message === 'incomplete input') return positionAt(sql)
-  const name = /^no such (?:table|view|index|trigger): (?:\w+\.)?(.+)$/.exec(message)?.[1]?.toLowerCase()
+  const name = /^no such (?:table|view|index|trigger): (?:\w+\.)?(.+)$/
+    .exec(message)?.[1]
+    ?.toLowerCase()
   if (!name) return undefined
   const text = sql.toLowerCase()
   const at = text.indexOf(name)

@@ -1,8 +1,8 @@
 import { type ColumnType, decodeValue, encodeInput, type SqlValue } from '@db-forge/contract'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { EngineUnderTest } from '../testing/engine.ts'
 import { encodeCell } from '../testing/encode-cell.ts'
+import { EngineUnderTest } from '../testing/engine.ts'
 import { toBinding } from './sqlite-values.ts'
 
 const INT64_MAX = 2n ** 63n - 1n
