@@ -26,9 +26,11 @@ export async function ensureBuilt() {
   if (
     stamp.manifests !== manifests ||
     stamp.services !== services ||
-    !existsSync(join(root, 'services/gateway/dist/main.js'))
+    !existsSync(join(root, 'services/gateway/dist/main.js')) ||
+    !existsSync(join(root, 'services/worker/dist/native'))
   ) {
     await run('Building services', process.execPath, [bin('typescript/bin/tsc'), '-b'])
+    await run('Compiling the guard', process.execPath, ['services/worker/native/build.mjs'])
     writeStamp({ manifests, services })
   }
   const dashboard = digest(sourceFiles(['packages', 'services/frontend']), fingerprint)

@@ -83,6 +83,45 @@ describe('values', () => {
     },
   )
 
+  test('rows are written as JavaScript would write them, to the letter', () => {
+    const declared = ['integer', 'real', 'text', 'blob'] as const
+    db.query('create table exact (id integer primary key, a integer, b real, c text, d blob)')
+    const witness = db.witness().defaultSafeIntegers().prepare('select a, b, c, d from exact').raw()
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(anyValue, anyValue, anyValue, anyValue), { minLength: 1 }),
+        (rows) => {
+          db.query('delete from exact')
+          db.batch(
+            rows.map((row) => ({
+              sql: 'insert into exact (a, b, c, d) values (?, ?, ?, ?)',
+              params: row.map(encodeInput),
+            })),
+          )
+          const expected = (witness.all() as never[][]).map(
+            (row) => `[${row.map((cell, at) => encodeCell(cell, declared[at] ?? 'any')).join()}]`,
+          )
+          const text = db.text('select a, b, c, d from exact', [], { rowFormat: 'array' })
+          expect(text).toContain(`"rows":[${expected.join()}],"rowsAffected"`)
+        },
+      ),
+      { numRuns: 200 },
+    )
+    db.query('drop table exact')
+  })
+
+  test.each([
+    ["x'ff'", '\uFFFD'],
+    ["x'61e28262'", 'a\uFFFDb'],
+    ["x'eda080'", '\uFFFD\uFFFD\uFFFD'],
+    ["x'f09f98'", '\uFFFD'],
+    ["x'c0af'", '\uFFFD\uFFFD'],
+    ["x'f09f9880c3'", '😀\uFFFD'],
+  ])('text of the bytes %s, which are not UTF-8, is shown as well as can be', (bytes, shown) => {
+    expect(db.value(`select cast(${bytes} as text)`)).toBe(shown)
+    expect(new TextDecoder().decode(Buffer.from(bytes.slice(2, -1), 'hex'))).toBe(shown)
+  })
+
   test('a parameter of any kind arrives with its storage class', () => {
     const storage = (value: SqlValue) => {
       if (value === null) return 'null'

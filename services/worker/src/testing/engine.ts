@@ -27,8 +27,11 @@ export class EngineUnderTest {
   }
 
   query(sql: string, params?: unknown, options: object = {}): QueryResult {
-    const request = { sql, params, ...defaults, ...options }
-    return JSON.parse(textOf(this.engine.query(request as never)))
+    return JSON.parse(this.text(sql, params, options))
+  }
+
+  text(sql: string, params?: unknown, options: object = {}): string {
+    return textOf(this.engine.query({ sql, params, ...defaults, ...options } as never))
   }
 
   batch(statements: readonly (string | object)[], options: object = {}): BatchResult {

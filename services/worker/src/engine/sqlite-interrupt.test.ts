@@ -1,0 +1,106 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { temporaryFolder } from '../testing/worker-process.ts'
+import { interruptOnce, interruptRequest } from './sqlite-interrupt.ts'
+
+const ENGINE = fileURLToPath(new URL('../../dist/engine/sqlite.js', import.meta.url))
+const REQUESTS = 500
+
+const ENDLESS =
+  'with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) from c'
+const KINDS = [
+  ENDLESS,
+  "insert into t (v) values ('x')",
+  'select count(*) as n from t',
+  'select sum(a.id * b.id) as n from (select id from t limit 300) a, (select id from t limit 300) b',
+  'with recursive c(x) as (select 1 union all select x + 1 from c limit 20000) select max(x) as n from (select x from c order by random())',
+]
+
+/** A thread with the engine: runs request after request and tells how each went. */
+const SOURCE = `
+  import { parentPort, workerData } from 'node:worker_threads'
+  const { engine: file, path, kinds, requests, shared } = workerData
+  const { SqliteEngine } = await import(file)
+  const engine = new SqliteEngine({ path, maxSizeMb: 64, memoryMb: 64 })
+  const options = { maxRows: 10, timeoutMs: 0, readOnly: false, rowFormat: 'object' }
+  engine.query({ sql: 'create table t (id integer primary key, v text)', ...options })
+  engine.query({ sql: 'with recursive c(x) as (select 1 union all select x + 1 from c limit 1000) insert into t select x, x from c', ...options })
+  const current = new Int32Array(shared)
+  parentPort.postMessage({ connection: engine.connection })
+  for (let request = 1; request <= requests; request += 1) {
+    let code = 'ok'
+    engine.begin(request)
+    Atomics.store(current, 0, request)
+    try { engine.query({ sql: kinds[request % kinds.length], ...options }) } catch (error) { code = error.code }
+    engine.end()
+    parentPort.postMessage({ request, code })
+  }
+  engine.close()
+  parentPort.postMessage({ closed: true })`
+
+interface Told {
+  readonly connection?: number
+  readonly request?: number
+  readonly code?: string
+  readonly closed?: true
+}
+
+let folder: ReturnType<typeof temporaryFolder>
+beforeEach(() => {
+  folder = temporaryFolder()
+})
+afterEach(() => folder.remove())
+
+describe('an interrupt from another thread', () => {
+  test('ends the request that is meant and no other, however late or early it comes', async () => {
+    const shared = new SharedArrayBuffer(4)
+    const workerData = {
+      engine: ENGINE,
+      path: join(folder.dir, 'main.sqlite'),
+      kinds: KINDS,
+      requests: REQUESTS,
+      shared,
+    }
+    const url = new URL(`data:text/javascript,${encodeURIComponent(SOURCE)}`)
+    const thread = new Worker(url, { workerData })
+    const codes = new Map<number, string>()
+    let connection = 0
+    const closed = new Promise<void>((resolve, reject) => {
+      thread.on('error', reject)
+      thread.on('message', (told: Told) => {
+        if (told.connection) connection = told.connection
+        if (told.request) codes.set(told.request, told.code ?? '')
+        if (told.closed) resolve()
+      })
+    })
+    const hit = new Set<number>()
+    /** Whether or not it meets the request while that runs: only then may the request fail. */
+    const aim = (request: number) => {
+      const runs = !interruptOnce(connection, request)
+      if (runs) hit.add(request)
+    }
+    const current = new Int32Array(shared)
+    let seen = 0
+    while (seen < REQUESTS) {
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 3))
+      seen = Atomics.load(current, 0)
+      if (seen === 0) continue
+      for (const request of [seen - 1, seen + 1, seen + 2, REQUESTS + 1]) aim(request)
+      if (seen % KINDS.length === 0) {
+        hit.add(seen)
+        expect(await interruptRequest(connection, seen, 5000)).toBe(true)
+      } else if (Math.random() < 0.3) aim(seen)
+    }
+    await closed
+    expect(codes.size).toBe(REQUESTS)
+    const failed = [...codes].filter(([, code]) => code !== 'ok')
+    expect(
+      failed.filter(([request, code]) => code !== 'query.timeout' || !hit.has(request)),
+    ).toEqual([])
+    expect(failed.length).toBeGreaterThanOrEqual(REQUESTS / KINDS.length)
+    expect(interruptOnce(connection, REQUESTS)).toBe(true)
+    await thread.terminate()
+  }, 60_000)
+})
