@@ -140,9 +140,8 @@ describe('hostile statements', () => {
       expect(failure(() => db.query("insert into target (v) values ('x')")).code).toMatch(refused)
       db.query(`drop trigger by_${name}`)
     }
-    expect(
-      failure(() => db.query("create table d (a, b default (load_extension('x')))")).code,
-    ).toMatch(/^sql\./)
+    db.query("create table d (a, b default (load_extension('x')))")
+    expect(failure(() => db.query('insert into d (a) values (1)')).code).toMatch(/^sql\./)
   })
 
   test('cannot reach the guard: it adds no function to the connection', () => {

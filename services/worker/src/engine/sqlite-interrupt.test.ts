@@ -1,11 +1,10 @@
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { temporaryFolder } from '../testing/worker-process.ts'
 import { interruptOnce, interruptRequest } from './sqlite-interrupt.ts'
 
-const ENGINE = fileURLToPath(new URL('../../dist/engine/sqlite.js', import.meta.url))
+const ENGINE = new URL('../../dist/engine/sqlite.js', import.meta.url).href
 const REQUESTS = 500
 
 const ENDLESS =
@@ -20,9 +19,9 @@ const KINDS = [
 
 /** A thread with the engine: runs request after request and tells how each went. */
 const SOURCE = `
-  import { parentPort, workerData } from 'node:worker_threads'
+  const { parentPort, workerData } = require('node:worker_threads')
   const { engine: file, path, kinds, requests, shared } = workerData
-  const { SqliteEngine } = await import(file)
+  void import(file).then(({ SqliteEngine }) => {
   const engine = new SqliteEngine({ path, maxSizeMb: 64, memoryMb: 64 })
   const options = { maxRows: 10, timeoutMs: 0, readOnly: false, rowFormat: 'object' }
   engine.query({ sql: 'create table t (id integer primary key, v text)', ...options })
@@ -38,7 +37,7 @@ const SOURCE = `
     parentPort.postMessage({ request, code })
   }
   engine.close()
-  parentPort.postMessage({ closed: true })`
+  parentPort.postMessage({ closed: true }) })`
 
 interface Told {
   readonly connection?: number
@@ -63,8 +62,7 @@ describe('an interrupt from another thread', () => {
       requests: REQUESTS,
       shared,
     }
-    const url = new URL(`data:text/javascript,${encodeURIComponent(SOURCE)}`)
-    const thread = new Worker(url, { workerData })
+    const thread = new Worker(SOURCE, { workerData, eval: true })
     const codes = new Map<number, string>()
     let connection = 0
     const closed = new Promise<void>((resolve, reject) => {
@@ -83,7 +81,11 @@ describe('an interrupt from another thread', () => {
     }
     const current = new Int32Array(shared)
     let seen = 0
-    while (seen < REQUESTS) {
+    let broken: unknown
+    closed.catch((error: unknown) => {
+      broken = error
+    })
+    while (seen < REQUESTS && !broken) {
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 3))
       seen = Atomics.load(current, 0)
       if (seen === 0) continue
