@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { Welcome, WorkerHealth } from '@db-forge/contract/wire'
 import { FrameType, PROTOCOL_VERSION } from '@db-forge/contract/wire/frame'
@@ -112,6 +120,34 @@ describe('starting', () => {
     expect(worker.output).toMatch(/DBFORGE_DATABASE_ID.*DBFORGE_ENGINE/)
   })
 })
+
+describe('temporary files', () => {
+  test('lie in the folder of the database, where they are not memory', async () => {
+    const worker = await started()
+    const sql = await worker.sql()
+    const sort = `with recursive c(x) as (select 1 union all select x + 1 from c limit 800000)
+      select count(*) as n from (select hex(randomblob(16)) as k from c order by k)`
+    const sorted = sql.query(sort)
+    const links = () => {
+      const fds = `/proc/${worker.child.pid}/fd`
+      return readdirSync(fds).map((fd) => readlinkOf(join(fds, fd)))
+    }
+    const temporary = `${folderAt(folder.dir).tempDir}/`
+    await expect
+      .poll(() => links().some((link) => link.startsWith(temporary)), { timeout: 10_000 })
+      .toBe(true)
+    expect((await sorted).rows).toEqual([{ n: 800_000 }])
+    expect(readdirSync(temporary)).toEqual([])
+  })
+})
+
+function readlinkOf(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
+}
 
 describe('a statement that does not end', () => {
   test('does not delay health, which says how long it runs', async () => {

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
-import { readConfig } from './config.ts'
+import { readConfig, setTempDir } from './config.ts'
 import { serveControl } from './control.ts'
 import { EXIT, StartError } from './exit-codes.ts'
 import { checkFolder, removeStaleSockets } from './folder.ts'
@@ -26,6 +26,8 @@ async function main(): Promise<void> {
   process.umask(0o007)
   const config = readConfig()
   const folder = checkFolder(config)
+  // Before SQLite is first used: it looks only then.
+  setTempDir(folder.tempDir)
   const lock = lockFolder(folder.lock)
   removeStaleSockets(folder)
   const identity = {
@@ -58,6 +60,7 @@ function startSqlThread(workerData: SqlThreadData): Worker {
   // A small nursery is swept often, and with it go prepared statements that nothing else would finalize.
   setFlagsFromString('--max-semi-space-size=1')
   setFlagsFromString('--optimize-for-size')
+  setFlagsFromString('--expose-gc')
   const thread = new Worker(new URL('./sql-thread.js', import.meta.url), {
     workerData,
     name: 'sql',
