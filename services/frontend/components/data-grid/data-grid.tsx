@@ -81,6 +81,8 @@ export function DataGrid(props: DataGridProps) {
       onKeyDown={keys.onKeyDown}
       className={cn(
         'group/grid relative overflow-auto bg-card font-mono text-xs outline-offset-[-2px]',
+        // The active cell shows the focus.
+        inSight && 'outline-none',
         className,
       )}
     >

@@ -12,7 +12,7 @@ import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react'
 import type { Socket } from 'socket.io-client'
 import { keys } from '@/lib/api'
-import { newerOf, verdictOn, withDatabase, withoutDatabase } from '@/lib/realtime'
+import { newerOf, sortedByName, verdictOn, withDatabase, withoutDatabase } from '@/lib/realtime'
 
 /** `polling`: the socket has been away for a while and requests stand in for it. */
 export type LiveStatus = 'connecting' | 'live' | 'reconnecting' | 'polling'
@@ -96,7 +96,7 @@ function follow(
 /** A request under way was answered from an earlier moment, so its answer must not overwrite this. */
 function takeSnapshot(queryClient: QueryClient, { databases }: RealtimeSnapshot) {
   void queryClient.cancelQueries({ queryKey: keys.databases, exact: true })
-  queryClient.setQueryData(keys.databases, databases)
+  queryClient.setQueryData(keys.databases, sortedByName(databases))
   for (const database of databases) takeOne(queryClient, database)
   // Databases shown that the snapshot does not hold are gone; asking says so.
   const names = new Set(databases.map(({ name }) => name.toLowerCase()))

@@ -1,5 +1,6 @@
 'use client'
 
+import type { QueryResult } from '@db-forge/contract'
 import { Check, CircleStop, TriangleAlert } from 'lucide-react'
 import { useState } from 'react'
 import { ResultGrid } from '@/components/data-grid/result-grid'
@@ -7,7 +8,7 @@ import { FailureNotice } from '@/components/failure-notice'
 import { Tabs, TabsContent, TabsList, TabsTrigger } from '@/components/ui/tabs'
 import { failureOf } from '@/lib/api'
 import { cn } from '@/lib/cn'
-import { formatCount, formatCountOf, formatMilliseconds } from '@/lib/format'
+import { formatCountOf, formatMilliseconds } from '@/lib/format'
 import { rowsOf } from '@/lib/result-rows'
 import { ExportButtons } from './export-buttons'
 import type { Outcome } from './use-sql-run'
@@ -91,7 +92,7 @@ function OutcomeView({ database, outcome, lineOf }: OutcomeViewProps) {
   return (
     <>
       <div className="flex min-h-8 shrink-0 flex-wrap items-center gap-x-3 border-b bg-card px-3 py-0.5 text-xs">
-        <p className="font-medium">{summaryOf(outcome)}</p>
+        <p className="font-medium">{countsOf(result)}</p>
         <p className="text-muted-foreground tabular-nums">
           {formatMilliseconds(result.durationMs)} in the database ·{' '}
           {formatMilliseconds(outcome.tookMs)} in all
@@ -139,14 +140,15 @@ function Failed({
 }
 
 function summaryOf(outcome: Outcome): string {
-  if (outcome.status !== 'done')
-    return outcome.status === 'failed' ? failureOf(outcome.error).title : 'The request was given up'
-  const { columns, rows, rowsAffected, lastInsertId, truncated } = outcome.result
+  if (outcome.status === 'failed') return failureOf(outcome.error).title
+  if (outcome.status === 'aborted') return 'The request was given up'
+  return countsOf(outcome.result) + (outcome.result.truncated ? ', truncated' : '')
+}
+
+function countsOf({ columns, rows, rowsAffected, lastInsertId }: QueryResult): string {
   const changed = `${formatCountOf(rowsAffected, 'row')} affected`
   if (columns.length === 0)
     return lastInsertId === undefined ? changed : `${changed}, last id ${lastInsertId}`
-  const counted = truncated
-    ? `the first ${formatCount(rows.length)} rows`
-    : formatCountOf(rows.length, 'row')
+  const counted = formatCountOf(rows.length, 'row')
   return rowsAffected > 0 ? `${counted}, ${changed}` : counted
 }

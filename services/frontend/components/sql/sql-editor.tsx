@@ -10,7 +10,6 @@ import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirro
 import { type SQLNamespace, sql } from '@codemirror/lang-sql'
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language'
 import { setDiagnostics } from '@codemirror/lint'
-import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search'
 import { Compartment, EditorState, Prec } from '@codemirror/state'
 import { drawSelection, EditorView, keymap, lineNumbers, placeholder } from '@codemirror/view'
 import { tags } from '@lezer/highlight'
@@ -18,6 +17,7 @@ import { useEffect, useRef } from 'react'
 import { sqliteDialect } from '@/lib/sql-dialect'
 import { type Statement, splitStatements, statementAt } from '@/lib/sql-statements'
 import { currentStatement } from './current-statement'
+import { searchOnDemand } from './search-on-demand'
 
 export interface SqlEditorHandle {
   /** The selection's statements, or the one at the cursor. */
@@ -85,7 +85,7 @@ export function SqlEditor(props: SqlEditorProps) {
     })
   }, [schema])
 
-  return <div ref={host} className="h-full min-h-0 overflow-hidden bg-card" />
+  return <div ref={host} className="min-h-0 flex-1 overflow-hidden" />
 }
 
 /** A command that leaves nothing for other keymaps. */
@@ -144,7 +144,7 @@ const highlighting = HighlightStyle.define([
 
 const look = EditorView.theme({
   '&': { height: '100%', fontSize: '13px' },
-  '&.cm-focused': { outline: '2px solid var(--ring)', outlineOffset: '-2px' },
+  '&.cm-focused': { outline: '1px solid var(--ring)', outlineOffset: '-1px' },
   '.cm-scroller': { fontFamily: 'var(--font-mono)', lineHeight: '20px' },
   '.cm-content': { padding: '8px 0', caretColor: 'var(--foreground)' },
   '.cm-line': { padding: '0 12px 0 10px' },
@@ -160,7 +160,7 @@ const look = EditorView.theme({
   '&.cm-focused .cm-selectionBackground, .cm-selectionBackground': {
     background: 'var(--selection) !important',
   },
-  '.cm-selectionMatch': { background: 'var(--accent)' },
+  '.cm-searchMatch': { background: 'var(--selection)' },
   '&.cm-focused .cm-matchingBracket': {
     background: 'var(--accent)',
     outline: '1px solid var(--input)',
@@ -201,8 +201,7 @@ const extensions = [
   bracketMatching(),
   closeBrackets(),
   autocompletion({ icons: false }),
-  search({ top: true }),
-  highlightSelectionMatches(),
+  searchOnDemand,
   syntaxHighlighting(highlighting),
   currentStatement,
   placeholder('select …'),
@@ -215,7 +214,6 @@ const extensions = [
   keymap.of([
     ...closeBracketsKeymap,
     ...completionKeymap,
-    ...searchKeymap,
     ...historyKeymap,
     ...defaultKeymap,
     indentWithTab,
