@@ -14,7 +14,9 @@ describe('failures', () => {
     ['select nope from t', 'sql.error', 'SQLITE_ERROR', 7],
     ['select nope(1)', 'sql.error', 'SQLITE_ERROR', 7],
     ['select * fro t', 'sql.error', 'SQLITE_ERROR', 9],
-    ['select 1,, 2', 'sql.error', 'SQLITE_ERROR', undefined],
+    ['select 1,, 2', 'sql.error', 'SQLITE_ERROR', 9],
+    ["select ',', (1, 2), a from t where ) group by (1, 2)", 'sql.error', 'SQLITE_ERROR', 35],
+    ['select id from t, t as u', 'sql.error', 'SQLITE_ERROR', undefined],
     ["select 'abc", 'sql.error', 'SQLITE_ERROR', 7],
     ['select (1', 'sql.error', 'SQLITE_ERROR', 9],
     [

@@ -1,10 +1,15 @@
 import type { ErrorCode } from '@db-forge/contract'
 import Database from 'better-sqlite3'
 import { type FailureDetails, WorkerFailure } from '../worker-failure.ts'
-import { positionOf } from './sqlite-position.ts'
+import { type Complain, positionOf } from './sqlite-position.ts'
 
 /** What better-sqlite3 or SQLite threw, in the contract's words; what is neither's is handed back as it is. */
-export function toFailure(error: unknown, sql: string, details: FailureDetails = {}): unknown {
+export function toFailure(
+  error: unknown,
+  sql: string,
+  complain: Complain,
+  details: FailureDetails = {},
+): unknown {
   if (error instanceof WorkerFailure)
     return new WorkerFailure(
       error.code,
@@ -13,7 +18,7 @@ export function toFailure(error: unknown, sql: string, details: FailureDetails =
       { cause: error },
     )
   if (error instanceof Database.SqliteError) {
-    const position = positionOf(error.message, sql)
+    const position = positionOf(error.message, sql, complain)
     const all = { sqlCode: error.code, ...(position ? { position } : {}), ...details }
     return new WorkerFailure(codeOf(error.code), error.message, all, { cause: error })
   }
@@ -29,10 +34,14 @@ export function toFailure(error: unknown, sql: string, details: FailureDetails =
   return error
 }
 
+/** The file or its disk is at fault, not the statement. */
+const BROKEN = /^SQLITE_(?:IOERR|CORRUPT|NOTADB|CANTOPEN|READONLY)/
+
 function codeOf(sqlCode: string): ErrorCode {
   if (sqlCode.startsWith('SQLITE_CONSTRAINT')) return 'sql.constraint'
   if (sqlCode.startsWith('SQLITE_FULL')) return 'quota.exceeded'
   if (sqlCode.startsWith('SQLITE_BUSY') || sqlCode.startsWith('SQLITE_LOCKED'))
     return 'database.busy'
+  if (BROKEN.test(sqlCode)) return 'database.failed'
   return 'sql.error'
 }

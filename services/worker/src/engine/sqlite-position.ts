@@ -7,25 +7,44 @@ export function positionAt(sql: string, offset: number): SqlPosition {
   return { offset, line: before.split('\n').length, column: offset - lineStart + 1 }
 }
 
-/** Where the error lies, if the message names something that stands in the text exactly once. */
-export function positionOf(message: string, sql: string): SqlPosition | undefined {
+/** The message that SQLite has for a text, if it refuses it. */
+export type Complain = (sql: string) => string | undefined
+
+/** Where the error lies, if that can be known for certain. */
+export function positionOf(
+  message: string,
+  sql: string,
+  complain: Complain,
+): SqlPosition | undefined {
   if (message === 'incomplete input') return positionAt(sql, sql.length)
-  const named =
-    /^near "([\s\S]+)": syntax error$/.exec(message) ??
-    /^unrecognized token: "([\s\S]+)"$/.exec(message)
-  const missing = /^no such (?:table|column|function): ([\s\S]+)$/.exec(message)
-  const text = named?.[1] ?? missing?.[1]?.split('.').at(-1)
-  if (!text) return undefined
-  const offsets = missing ? offsetsOfName(sql, text.toLowerCase()) : offsetsOfToken(sql, text)
-  return offsets.length === 1 ? positionAt(sql, offsets[0] as number) : undefined
+  const token = /^(?:near|unrecognized token:) "([\s\S]+)"(?:: syntax error)?$/.exec(message)?.[1]
+  const name = /^no such (?:table|column|function): ([\s\S]+)$/.exec(message)?.[1]
+  const offset = token
+    ? offsetOfToken(token, message, sql, complain)
+    : name && onlyOne(offsetsOfName(sql, name.split('.').at(-1)?.toLowerCase() ?? ''))
+  return typeof offset === 'number' ? positionAt(sql, offset) : undefined
+}
+
+/** Of several equal tokens it is the first up to which the text draws the same complaint. */
+function offsetOfToken(
+  text: string,
+  message: string,
+  sql: string,
+  complain: Complain,
+): number | undefined {
+  const offsets = offsetsWhere(sql, (token) => token.text === text)
+  let low = 0
+  for (let high = offsets.length - 1; low < high; ) {
+    const middle = (low + high) >> 1
+    const end = (offsets[middle] as number) + text.length
+    if (complain(sql.slice(0, end)) === message) high = middle
+    else low = middle + 1
+  }
+  return offsets[low]
 }
 
 function offsetsOfName(sql: string, name: string): number[] {
   return offsetsWhere(sql, (token) => token.kind !== 'string' && nameOf(token) === name)
-}
-
-function offsetsOfToken(sql: string, text: string): number[] {
-  return offsetsWhere(sql, (token) => token.text === text)
 }
 
 function offsetsWhere(sql: string, wanted: (token: Token) => boolean): number[] {
@@ -33,3 +52,5 @@ function offsetsWhere(sql: string, wanted: (token: Token) => boolean): number[] 
   for (const token of tokenize(sql)) if (wanted(token)) offsets.push(token.offset)
   return offsets
 }
+
+const onlyOne = (offsets: readonly number[]) => (offsets.length === 1 ? offsets[0] : undefined)

@@ -55,7 +55,7 @@ export class SqliteEngine implements Engine {
     try {
       this.#run(request, request, text)
     } catch (error) {
-      throw toFailure(error, request.sql)
+      throw toFailure(error, request.sql, this.#complain)
     } finally {
       this.#settle()
     }
@@ -95,7 +95,7 @@ export class SqliteEngine implements Engine {
       }
       this.#commit.run()
     } catch (error) {
-      throw toFailure(error, '')
+      throw toFailure(error, '', this.#complain)
     }
   }
 
@@ -105,7 +105,7 @@ export class SqliteEngine implements Engine {
       if (!this.#db.inTransaction)
         throw new WorkerFailure('sql.error', 'the statement ended the transaction')
     } catch (error) {
-      throw toFailure(error, statement.sql, { statement: index })
+      throw toFailure(error, statement.sql, this.#complain, { statement: index })
     }
   }
 
@@ -152,6 +152,15 @@ export class SqliteEngine implements Engine {
   #forgetSchema(): void {
     this.#schemaChanged = true
     this.#statements.clear()
+  }
+
+  readonly #complain = (sql: string): string | undefined => {
+    try {
+      this.#db.prepare(sql)
+      return undefined
+    } catch (error) {
+      return error instanceof Error ? error.message : undefined
+    }
   }
 
   /** No request leaves a transaction behind. */
