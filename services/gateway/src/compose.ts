@@ -56,7 +56,8 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     instanceId: await instanceId(store),
     workerEntry: fileURLToPath(import.meta.resolve('@db-forge/worker')),
     image: config.workerImageSqlite ?? `db-forge/worker-sqlite:${readVersion()}`,
-    buildContext: config.buildContext,
+    // An image that the user names is taken as it is.
+    buildContext: config.workerImageSqlite === undefined ? config.buildContext : undefined,
     onProgress: (line) => log.info({ line }, 'building the worker image'),
   })
   log.info({ runtime: runtime.kind, reason }, 'runtime selected')

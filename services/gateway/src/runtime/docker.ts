@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DatabaseId } from '@db-forge/contract'
+import { KeyedQueue } from '../keyed-queue.ts'
 import { type DataLayout, dataLayout } from './data-layout.ts'
 import { giveFolder, makeDatabaseFolder, removeDatabaseFolder } from './database-folder.ts'
 import { type DockerApi, type DockerContainer, DockerRefusedError } from './docker-api.ts'
@@ -14,7 +15,6 @@ import {
   workerContainer,
   workerContainerName,
 } from './docker-spec.ts'
-import { OneByOne } from './one-by-one.ts'
 import { workerReady } from './worker-ready.ts'
 import {
   type CallOptions,
@@ -53,7 +53,7 @@ export class DockerRuntime implements WorkerRuntime {
     'Each database has a container of its own, held to its memory and processor limits, with no network, no privileges, a read-only system and its own folder only.'
   readonly #docker: DockerApi
   readonly #options: DockerRuntimeOptions
-  readonly #turns = new OneByOne()
+  readonly #turns = new KeyedQueue<string>()
   readonly #closed = new AbortController()
 
   constructor(options: DockerRuntimeOptions) {
@@ -69,7 +69,11 @@ export class DockerRuntime implements WorkerRuntime {
       const there = await this.#fitting(body, spec, opts)
       if (there?.running) return this.#info(id, there)
       await this.#prepareFolder(id)
-      await this.#bringUp(body, spec, there !== null, opts)
+      await this.#bringUp(body, spec, there !== null, opts).catch(async (error: unknown) => {
+        // Removed by hand between our look and its start.
+        if (!there || (await this.#own(id))) throw error
+        await this.#bringUp(body, spec, false, opts)
+      })
       const started = await this.#own(id)
       if (!started) throw new WorkerStartError('the container was removed as it started')
       return this.#info(id, started)
