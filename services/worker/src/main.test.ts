@@ -235,6 +235,15 @@ describe('stopping', () => {
   })
 })
 
+describe('a stop during the start', () => {
+  test('is heeded', async () => {
+    const worker = launch()
+    await new Promise((resolve) => setTimeout(resolve, 120))
+    const { code, signal } = await worker.end()
+    expect(code === EXIT.stopped || signal === 'SIGTERM').toBe(true)
+  })
+})
+
 describe('kill -9 under write load', () => {
   test('loses no acknowledged row and leaves no half batch', { timeout: 60_000 }, async () => {
     const acknowledged = new Set<number>()

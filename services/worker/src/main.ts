@@ -20,10 +20,15 @@ import { welcomeText } from './welcome.ts'
 /** What may run on after the wish to stop. */
 const STOPPING_MS_MAX = 5000
 
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
+
 const clock = new StatementClock()
 
 async function main(): Promise<void> {
   process.umask(0o007)
+  // Process 1 of a container ignores what it has no handler for.
+  const stopEarly = () => process.exit(EXIT.stopped)
+  for (const signal of STOP_SIGNALS) process.once(signal, stopEarly)
   const config = readConfig()
   const folder = checkFolder(config)
   // Before SQLite is first used: it looks only then.
@@ -46,8 +51,10 @@ async function main(): Promise<void> {
   const engineVersion = await ready(sqlThread)
   const welcome = welcomeText(identity, { name: config.engine, version: engineVersion })
   const control = await serveControl({ folder, clock, databaseId: config.databaseId, welcome })
-  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  for (const signal of STOP_SIGNALS) {
+    process.off(signal, stopEarly)
     process.once(signal, () => stop(signal, sqlThread, control, lock))
+  }
   log('info', 'ready', {
     ...identity,
     engineVersion,

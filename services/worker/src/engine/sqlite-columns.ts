@@ -7,7 +7,7 @@ export interface ResultColumn {
 }
 
 /** The type that a declaration settles by SQLite's rules of affinity; null where only the cells can tell. */
-export function declaredType(declared: string | null): ColumnType | null {
+function declaredType(declared: string | null): ColumnType | null {
   if (!declared) return null
   if (/int/i.test(declared)) return 'integer'
   if (/char|clob|text/i.test(declared)) return 'text'
@@ -16,7 +16,7 @@ export function declaredType(declared: string | null): ColumnType | null {
 }
 
 /** Members of a row that is an object: the names, made unique where several columns bear one. */
-export function uniqueKeys(names: readonly string[]): string[] {
+function uniqueKeys(names: readonly string[]): string[] {
   const taken = new Set(names)
   const seen = new Set<string>()
   return names.map((name) => {

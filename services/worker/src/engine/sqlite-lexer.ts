@@ -3,7 +3,7 @@
  * error positions need it. Text that SQLite calls illegal may come out in any shape: it is refused anyway.
  * One token at a time, and without a pattern that can backtrack: a text may have a million characters.
  */
-export type TokenKind =
+type TokenKind =
   /** A keyword or a bare name. */
   | 'word'
   /** "…", `…` or […]. */

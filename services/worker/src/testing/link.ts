@@ -9,7 +9,7 @@ import {
   PROTOCOL_VERSION,
 } from '@db-forge/contract/wire/frame'
 
-export class RemoteError extends Error {
+class RemoteError extends Error {
   readonly error: WorkerError
   constructor(error: WorkerError) {
     super(`${error.code}: ${error.detail}`)
