@@ -5,6 +5,7 @@ import { Button } from '@/components/ui/button'
 import { Field } from '@/components/ui/field'
 import { Input } from '@/components/ui/input'
 import { pageAfterSignIn } from '@/lib/paths'
+import { Mark } from './mark'
 
 // The client is not needed to draw the form, and is here before a token is pasted.
 const loadApi = () => import('@/lib/api')
@@ -37,6 +38,7 @@ export function SignInForm({ next }: { readonly next: string | null }) {
   return (
     <>
       <div className="grid gap-1">
+        <Mark className="mb-3 size-8" />
         <h1 className="text-xl font-semibold">Sign in to DB-Forge</h1>
         <p className="text-muted-foreground">
           With the admin token that the gateway printed at its first start.

@@ -34,7 +34,7 @@ export function ResultPanel({ database, outcomes, stale, lineOf }: ResultPanelPr
       className={cn('flex min-h-0 flex-1 flex-col max-md:min-h-96', stale && 'opacity-60')}
     >
       <p role="status" className="sr-only">
-        {outcome ? summaryOf(outcome) : ''}
+        {outcome ? `Result: ${summaryOf(outcome)}` : ''}
       </p>
       {outcomes.length > 1 ? (
         <Tabs
@@ -47,9 +47,7 @@ export function ResultPanel({ database, outcomes, stale, lineOf }: ResultPanelPr
               // biome-ignore lint/suspicious/noArrayIndexKey: statements have no identity but their place
               <TabsTrigger key={place} value={String(place)}>
                 <OutcomeIcon outcome={one} />
-                <span className="max-w-48 truncate font-mono">
-                  {one.statement.text.replace(/\s+/g, ' ')}
-                </span>
+                <span className="max-w-48 truncate font-mono">{labelOf(one)}</span>
               </TabsTrigger>
             ))}
           </TabsList>
@@ -138,6 +136,10 @@ function Failed({
     </div>
   )
 }
+
+/** The statement on one line, without the comments before it. */
+const labelOf = ({ statement }: Outcome) =>
+  statement.text.replace(/^(?:\s|--.*|\/\*[\s\S]*?\*\/)+/, '').replace(/\s+/g, ' ')
 
 function summaryOf(outcome: Outcome): string {
   if (outcome.status === 'failed') return failureOf(outcome.error).title

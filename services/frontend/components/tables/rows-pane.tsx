@@ -55,14 +55,16 @@ export function RowsPane({ database, info, view, onView }: RowsPaneProps) {
       ) : error ? null : (
         <Skeleton className="m-3 h-48" />
       )}
-      <Pager
-        view={view}
-        data={error ? undefined : data}
-        total={view.filters.length === 0 ? info.rowCount : null}
-        busy={isFetching}
-        onPage={(page) => onView({ ...view, page })}
-        onRefresh={() => void refresh()}
-      />
+      {error ? null : (
+        <Pager
+          view={view}
+          data={data}
+          total={view.filters.length === 0 ? info.rowCount : null}
+          busy={isFetching}
+          onPage={(page) => onView({ ...view, page })}
+          onRefresh={() => void refresh()}
+        />
+      )}
     </>
   )
 }
