@@ -188,6 +188,19 @@ const look = EditorView.theme({
     color: 'var(--foreground)',
     borderColor: 'var(--border)',
   },
+  '.cm-panel.cm-search .cm-button, .cm-panel.cm-search .cm-textfield': {
+    background: 'var(--card)',
+    border: '1px solid var(--input)',
+    borderRadius: '4px',
+    padding: '3px 8px',
+  },
+  '.cm-panel.cm-search label': {
+    fontSize: '12px',
+    display: 'inline-flex',
+    alignItems: 'center',
+    minHeight: '24px',
+  },
+  '.cm-panel.cm-search [name=close]': { width: '24px', height: '24px', fontSize: '16px' },
   '.cm-panel.cm-search input, .cm-panel.cm-search button': {
     fontFamily: 'var(--font-sans)',
     fontSize: '12px',
