@@ -16,7 +16,7 @@ export interface WorkerSpec {
   readonly hash: string
 }
 
-export type WorkerState =
+type WorkerState =
   /** `since` is when the worker's process started. */
   | { readonly status: 'running'; readonly since: Date }
   | { readonly status: 'exited'; readonly exitCode: number | null; readonly oomKilled: boolean }

@@ -8,7 +8,7 @@ import { type Config, readConfig } from '../config.ts'
 
 export const ADMIN_TOKEN = 'test-token-of-some-length'
 
-export interface Answered<T = unknown> {
+interface Answered<T = unknown> {
   readonly status: number
   readonly headers: Record<string, unknown>
   readonly body: T
