@@ -60,6 +60,7 @@ function DatabaseRow({ database, now }: { readonly database: Database; readonly 
       <th scope="row" className={`${cell} max-w-72 text-left font-normal`}>
         <Link
           href={paths.database(name)}
+          prefetch={false}
           className="block truncate rounded-sm py-1 font-mono font-medium hover:underline"
         >
           {name}

@@ -93,11 +93,11 @@ function LogText({ line, isError }: { readonly line: string; readonly isError: b
   const read = readLogLine(line)
   const bad = read ? /^(?:error|fatal)$/.test(read.level) : isError
   return (
-    <span className={cn('break-words whitespace-pre-wrap', bad && 'text-destructive')}>
+    <span className={cn('min-w-0 wrap-anywhere whitespace-pre-wrap', bad && 'text-destructive')}>
       {read ? (
         <>
           {read.level && read.level !== 'info' ? `${read.level}: ` : ''}
-          {read.message} <span className="break-all text-muted-foreground">{read.rest}</span>
+          {read.message} <span className="text-muted-foreground">{read.rest}</span>
         </>
       ) : (
         line

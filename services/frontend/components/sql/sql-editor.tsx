@@ -176,7 +176,12 @@ const look = EditorView.theme({
     borderRadius: '6px',
     boxShadow: 'var(--shadow)',
   },
-  '.cm-tooltip.cm-tooltip-autocomplete > ul': { fontFamily: 'var(--font-mono)', fontSize: '12px' },
+  '.cm-tooltip.cm-tooltip-autocomplete > ul': {
+    fontFamily: 'var(--font-mono)',
+    fontSize: '12px',
+    maxHeight: 'none',
+    overflow: 'hidden',
+  },
   '.cm-tooltip-autocomplete > ul > li': { padding: '3px 8px !important' },
   '.cm-tooltip-autocomplete > ul > li[aria-selected]': {
     background: 'var(--accent)',
@@ -213,7 +218,8 @@ const extensions = [
   drawSelection(),
   bracketMatching(),
   closeBrackets(),
-  autocompletion({ icons: false }),
+  // A short list that needs no scrolling: the keys move through all there is.
+  autocompletion({ icons: false, maxRenderedOptions: 12 }),
   searchOnDemand,
   syntaxHighlighting(highlighting),
   currentStatement,
