@@ -164,6 +164,20 @@ describe.skipIf(absent)(absent ? `Docker: skipped, since ${absent}` : 'Docker', 
       expect(await queryWorker(under.layout, id, 'select one from note')).toEqual([[1]])
     })
 
+    test('that someone stops is not waited for while it ends', async () => {
+      const id = await ensured()
+      const { workerId } = await workerIdentity(under.layout, id)
+      const from = performance.now()
+      const stopped = container(id).stop()
+      const again = async () => {
+        await runtime.ensure(testSpec(id))
+        return (await workerIdentity(under.layout, id)).workerId
+      }
+      await expect.poll(again, { interval: 1, timeout: 15_000 }).not.toBe(workerId)
+      expect(performance.now() - from).toBeLessThan(10_000)
+      await stopped
+    })
+
     test('is replaced when the image is another, though its spec is the same', async () => {
       const id = await ensured()
       const { workerId } = await workerIdentity(under.layout, id)

@@ -215,39 +215,44 @@ export class DockerRuntime implements WorkerRuntime {
 
   /** Creates the container if it is not there, starts it, and waits for the worker in it. */
   async #bringUp(body: WorkerContainer, spec: WorkerSpec, there: boolean, opts: CallOptions) {
-    const over = new AbortController()
-    const gone = new AbortController()
     try {
       if (!there) await this.#create(body)
       await this.#docker.start(body.name)
-      const exited = this.#docker.exited(body.name, { signal: over.signal })
-      exited.then(() => gone.abort(new Error('the worker ended'))).catch(() => {})
-      await this.#ready(spec, { signal: either(gone.signal, opts.signal), ranBefore: false })
+      await this.#ready(spec, { ...opts, ranBefore: false })
     } catch (cause) {
       opts.signal?.throwIfAborted()
       if (cause instanceof RuntimeUnavailableError) throw cause
       throw await this.#startError(body.name, cause)
+    }
+  }
+
+  /** Waits for the worker in a running container, and no longer than that runs. */
+  async #ready(spec: WorkerSpec, how: CallOptions & { ranBefore: boolean }): Promise<void> {
+    const over = new AbortController()
+    const gone = new AbortController()
+    const name = workerContainerName(spec.databaseId)
+    const exited = this.#docker.exited(name, { signal: over.signal })
+    exited.then(() => gone.abort(new Error('the worker ended'))).catch(() => {})
+    try {
+      await workerReady({
+        runDir: this.#options.layout.runDir(spec.databaseId),
+        databaseId: spec.databaseId,
+        timeoutMs: this.#options.readyTimeoutMs ?? READY_MS,
+        accepts: ({ specHash }) => specHash === spec.hash,
+        ranBefore: how.ranBefore,
+        signal: either(gone.signal, how.signal),
+      })
     } finally {
       over.abort()
     }
   }
 
-  #ready(spec: WorkerSpec, how: { signal: AbortSignal; ranBefore: boolean }): Promise<void> {
-    return workerReady({
-      runDir: this.#options.layout.runDir(spec.databaseId),
-      databaseId: spec.databaseId,
-      timeoutMs: this.#options.readyTimeoutMs ?? READY_MS,
-      accepts: ({ specHash }) => specHash === spec.hash,
-      ...how,
-    })
-  }
-
-  async #answers(spec: WorkerSpec, { signal }: CallOptions): Promise<boolean> {
+  async #answers(spec: WorkerSpec, opts: CallOptions): Promise<boolean> {
     try {
-      await this.#ready(spec, { signal: either(signal), ranBefore: true })
+      await this.#ready(spec, { ...opts, ranBefore: true })
       return true
     } catch {
-      signal?.throwIfAborted()
+      opts.signal?.throwIfAborted()
       return false
     }
   }
