@@ -11,6 +11,7 @@ export async function registerDashboard(app: FastifyInstance, upstream: string):
     upstream,
     prefix: '/',
     httpMethods: ['GET', 'HEAD'],
+    proxyPayloads: false,
     config: { scope: null, quiet: true },
     preHandler: (request, reply, done) => {
       const segment = request.url.split(/[/?]/, 2)[1] ?? ''
