@@ -9,6 +9,8 @@ const API_SEGMENTS = new Set(['admin', 'api', 'health', 'metrics', 'docs', 'open
 export async function registerDashboard(app: FastifyInstance, upstream: string): Promise<void> {
   await app.register(httpProxy, {
     upstream,
+    // It has a line of its own for each request and each answer.
+    logLevel: 'warn',
     prefix: '/',
     httpMethods: ['GET', 'HEAD'],
     proxyPayloads: false,
