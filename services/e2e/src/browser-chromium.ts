@@ -15,6 +15,9 @@ const FLAGS = [
   '--disable-sync',
 ]
 
+/** Why a suite that needs it is skipped where there is none. */
+export const NO_CHROMIUM = 'there is no Chromium; CHROMIUM_PATH can name one'
+
 /** Where Chromium is, or null where there is none. CHROMIUM_PATH decides alone if it is set. */
 export async function findChromium(): Promise<string | null> {
   const told = process.env['CHROMIUM_PATH']

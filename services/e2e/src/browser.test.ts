@@ -1,7 +1,7 @@
 import { AxeBuilder } from '@axe-core/playwright'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { findChromium, launchChromium } from './browser-chromium.ts'
+import { findChromium, launchChromium, NO_CHROMIUM } from './browser-chromium.ts'
 import { makeShop } from './browser-shop.ts'
 import {
   databaseRow,
@@ -22,7 +22,7 @@ const STEP_MS = 20_000
 const chromiumPath = await findChromium()
 
 describe.skipIf(!chromiumPath)(
-  chromiumPath ? 'dashboard' : 'dashboard: skipped, since no Chromium is here (CHROMIUM_PATH)',
+  chromiumPath ? 'dashboard' : `dashboard: skipped, since ${NO_CHROMIUM}`,
   { timeout: TEST_MS },
   () => {
     let product: Product

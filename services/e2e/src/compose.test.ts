@@ -4,23 +4,19 @@ import { ApiError, type Client } from '@db-forge/client'
 import { type QueryResult, REALTIME_PATH, type RealtimeSnapshot } from '@db-forge/contract'
 import { io, type Socket } from 'socket.io-client'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { openBrowser, openPage } from './browser.ts'
+import { findChromium, launchChromium, NO_CHROMIUM } from './browser-chromium.ts'
+import { watch } from './browser-watch.ts'
 import { command } from './command.ts'
 import { ComposeStack, type Inspected } from './compose-stack.ts'
-import {
-  chinookAbsence,
-  chinookFile,
-  chromium,
-  chromiumAbsence,
-  dockerComposeAbsence,
-  suite,
-} from './needs.ts'
+import { chinookAbsence, chinookFile, dockerComposeAbsence, suite } from './needs.ts'
 import { splitScript } from './sql-script.ts'
 
 const FIRST_BUILD_MS = 30 * 60_000
 const RESTART_MS = 5 * 60_000
 const name = 'shop'
 const music = 'chinook'
+
+const chromium = await findChromium()
 
 suite('docker compose up', await dockerComposeAbsence(), () => {
   let stack: ComposeStack
@@ -247,12 +243,14 @@ suite('docker compose up', await dockerComposeAbsence(), () => {
     expect(found.rows).toEqual([{ 'k/1': 'x/y' }])
   })
 
-  suite('in Chromium', chromiumAbsence, () => {
+  suite('in Chromium', chromium ? null : NO_CHROMIUM, () => {
     test('the dashboard signs in, is live and breaks nothing', async () => {
-      const browser = await openBrowser(chromium as string)
+      const browser = await launchChromium(chromium as string)
       onTestFinished(() => browser.close())
       const address = `http://frontend.db.localhost:${stack.port}`
-      const { page, faults } = await openPage(browser, address)
+      const page = await browser.newPage({ baseURL: address })
+      const { problems, expectRefusal } = await watch(page, address)
+      expectRefusal(401, '/admin/session')
       await page.goto('/')
       await page.getByLabel('Admin token').fill(await stack.token())
       await page.getByRole('button', { name: 'Sign in' }).click()
@@ -262,7 +260,7 @@ suite('docker compose up', await dockerComposeAbsence(), () => {
       await page.locator('tr[data-database=seen][data-state=running]').waitFor()
       await client.databases.delete({ params: { name: 'seen' } })
       await page.locator('tr[data-database=seen]').waitFor({ state: 'detached' })
-      expect(faults).toEqual([])
+      expect(problems).toEqual([])
     })
   })
 
