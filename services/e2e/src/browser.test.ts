@@ -120,7 +120,7 @@ describe.skipIf(!chromiumPath)(
       const alert = results.getByRole('alert')
       await alert.getByText('near "from": syntax error').waitFor()
       await alert.getByText('SQLITE_ERROR').waitFor()
-      await results.getByText('Line 3, column 3').waitFor()
+      await results.getByText('Line 2, column 3 of the statement').waitFor()
       expect(await page.locator('.cm-lintRange-error').textContent()).toBe('from')
     })
 

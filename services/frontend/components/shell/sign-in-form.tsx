@@ -1,6 +1,6 @@
 'use client'
 
-import { type SubmitEvent, useState } from 'react'
+import { type SubmitEvent, useState, useSyncExternalStore } from 'react'
 import { Button } from '@/components/ui/button'
 import { Field } from '@/components/ui/field'
 import { Input } from '@/components/ui/input'
@@ -12,6 +12,12 @@ const loadApi = () => import('@/lib/api')
 
 export function SignInForm({ next }: { readonly next: string | null }) {
   const [busy, setBusy] = useState(false)
+  // Sent before the script runs, the form would reach no one.
+  const hydrated = useSyncExternalStore(
+    () => () => {},
+    () => true,
+    () => false,
+  )
   const [problem, setProblem] = useState<string | null>(null)
 
   async function signIn(token: string) {
@@ -70,7 +76,7 @@ export function SignInForm({ next }: { readonly next: string | null }) {
             />
           )}
         </Field>
-        <Button type="submit" variant="primary" className="h-9" disabled={busy}>
+        <Button type="submit" variant="primary" className="h-9" disabled={busy || !hydrated}>
           {busy ? 'Signing in…' : 'Sign in'}
         </Button>
       </form>

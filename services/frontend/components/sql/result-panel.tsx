@@ -18,11 +18,10 @@ interface ResultPanelProps {
   readonly outcomes: readonly Outcome[]
   /** Something newer is under way. */
   readonly stale: boolean
-  readonly lineOf: (place: number) => number
 }
 
 /** How each statement of the last run ended. */
-export function ResultPanel({ database, outcomes, stale, lineOf }: ResultPanelProps) {
+export function ResultPanel({ database, outcomes, stale }: ResultPanelProps) {
   const last = outcomes.length - 1
   const [picked, setPicked] = useState({ of: outcomes, tab: last })
   // A new outcome comes to the front.
@@ -52,13 +51,11 @@ export function ResultPanel({ database, outcomes, stale, lineOf }: ResultPanelPr
             ))}
           </TabsList>
           <TabsContent value={String(tab)} tabIndex={-1} className="flex min-h-0 flex-1 flex-col">
-            {outcome ? (
-              <OutcomeView key={tab} database={database} outcome={outcome} lineOf={lineOf} />
-            ) : null}
+            {outcome ? <OutcomeView key={tab} database={database} outcome={outcome} /> : null}
           </TabsContent>
         </Tabs>
       ) : outcome ? (
-        <OutcomeView database={database} outcome={outcome} lineOf={lineOf} />
+        <OutcomeView database={database} outcome={outcome} />
       ) : null}
     </section>
   )
@@ -73,11 +70,10 @@ function OutcomeIcon({ outcome: { status } }: { readonly outcome: Outcome }) {
 interface OutcomeViewProps {
   readonly database: string
   readonly outcome: Outcome
-  readonly lineOf: (place: number) => number
 }
 
-function OutcomeView({ database, outcome, lineOf }: OutcomeViewProps) {
-  if (outcome.status === 'failed') return <Failed outcome={outcome} lineOf={lineOf} />
+function OutcomeView({ database, outcome }: OutcomeViewProps) {
+  if (outcome.status === 'failed') return <Failed outcome={outcome} />
   if (outcome.status === 'aborted')
     return (
       <p className="p-4">
@@ -114,20 +110,13 @@ function OutcomeView({ database, outcome, lineOf }: OutcomeViewProps) {
   )
 }
 
-function Failed({
-  outcome,
-  lineOf,
-}: {
-  readonly outcome: Outcome & { status: 'failed' }
-  readonly lineOf: (place: number) => number
-}) {
+function Failed({ outcome }: { readonly outcome: Outcome & { status: 'failed' } }) {
   const { position } = failureOf(outcome.error)
-  const line = position ? lineOf(outcome.statement.from) + position.line - 1 : 0
   return (
     <div className="grid content-start gap-2 overflow-auto p-3">
       <FailureNotice error={outcome.error} />
       <p className="text-xs text-muted-foreground">
-        {position ? `Line ${line}, column ${position.column} of the statement. ` : ''}
+        {position ? `Line ${position.line}, column ${position.column} of the statement. ` : ''}
         Failed after {formatMilliseconds(outcome.tookMs)}.
       </p>
       <pre className="overflow-x-auto rounded-md border bg-card p-3 text-xs leading-5 whitespace-pre-wrap">

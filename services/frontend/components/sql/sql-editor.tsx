@@ -28,7 +28,6 @@ export interface SqlEditorHandle {
   readonly clearMarks: () => void
   readonly insert: (text: string) => void
   readonly append: (text: string) => void
-  readonly lineOf: (place: number) => number
 }
 
 interface SqlEditorProps {
@@ -130,7 +129,6 @@ function handleOf(view: EditorView): SqlEditorHandle {
       })
       view.focus()
     },
-    lineOf: (place) => view.state.doc.lineAt(Math.min(place, view.state.doc.length)).number,
   }
 }
 

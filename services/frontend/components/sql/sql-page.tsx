@@ -69,7 +69,6 @@ export function SqlPage() {
               database={database.name}
               outcomes={outcomes}
               stale={running !== null && running.place === 1}
-              lineOf={(place) => editor?.lineOf(place) ?? 0}
             />
           ) : (
             <StarterQueries schema={schema} onPick={(sql) => editor?.append(sql)} />
