@@ -21,10 +21,19 @@ const app = Fastify()
 app.post('/query', (request, reply) => {
   const { sql, params } = request.body
   let statement = statements.get(sql)
-  if (!statement) statements.set(sql, (statement = db.prepare(sql)))
+  if (!statement) {
+    statement = db.prepare(sql)
+    statements.set(sql, statement)
+  }
   const startedAt = performance.now()
   const rows = statement.all(params)
-  reply.send({ columns, rows, rowsAffected: 0, durationMs: performance.now() - startedAt, truncated: false })
+  reply.send({
+    columns,
+    rows,
+    rowsAffected: 0,
+    durationMs: performance.now() - startedAt,
+    truncated: false,
+  })
 })
 await app.listen({ host: '127.0.0.1', port: 0 })
 process.send?.({ port: app.server.address().port })

@@ -13,5 +13,10 @@ const result = await autocannon({
 })
 const { requests, latency, non2xx, errors } = result
 process.stdout.write(
-  JSON.stringify({ perSecond: requests.average, p50: latency.p50, p99: latency.p99, failed: non2xx + errors }),
+  JSON.stringify({
+    perSecond: requests.average,
+    p50: latency.p50,
+    p99: latency.p99,
+    failed: non2xx + errors,
+  }),
 )

@@ -22,7 +22,9 @@ const connections = Number(values.connections)
 await ensureBuilt()
 const targets = [await inProcess()]
 for (const runtime of ['process', 'docker']) {
-  const target = await throughGateway(runtime).catch((error) => console.log(`${runtime}: left out: ${error.message}`))
+  const target = await throughGateway(runtime).catch((error) =>
+    console.log(`${runtime}: left out: ${error.message}`),
+  )
   if (target) targets.push(target)
 }
 const rounds = new Map(targets.map(({ name }) => [name, []]))
@@ -45,15 +47,26 @@ function report() {
   })
   for (const row of rows) row.ofInProcess = Number((row.perSecond / rows[0].perSecond).toFixed(2))
   console.table(rows)
-  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, memoryGb: Math.round(totalmem() / 2 ** 30), node: process.version }
+  const machine = {
+    cpu: cpus()[0]?.model,
+    cores: cpus().length,
+    memoryGb: Math.round(totalmem() / 2 ** 30),
+    node: process.version,
+  }
   mkdirSync(join(root, 'bench/results'), { recursive: true })
   const file = join(root, 'bench/results/point-query.json')
-  writeFileSync(file, `${JSON.stringify({ at: new Date().toISOString(), machine, connections, seconds, rows }, null, 2)}\n`)
+  writeFileSync(
+    file,
+    `${JSON.stringify({ at: new Date().toISOString(), machine, connections, seconds, rows }, null, 2)}\n`,
+  )
 }
 
 async function load({ url, headers }) {
   const argument = JSON.stringify({ url, headers, connections, seconds })
-  const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'bench/load.mjs'), argument])
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    join(root, 'bench/load.mjs'),
+    argument,
+  ])
   return JSON.parse(stdout)
 }
 
@@ -61,7 +74,12 @@ async function inProcess() {
   const child = fork(join(root, 'bench/in-process.mjs'))
   const { port } = await new Promise((resolve) => child.once('message', resolve))
   const headers = { 'content-type': 'application/json' }
-  return { name: 'in process', url: `http://127.0.0.1:${port}/query`, headers, end: async () => child.kill() }
+  return {
+    name: 'in process',
+    url: `http://127.0.0.1:${port}/query`,
+    headers,
+    end: async () => child.kill(),
+  }
 }
 
 /** A real gateway on a folder of its own, with one filled database. */
@@ -105,7 +123,13 @@ async function untilReady(gateway, client) {
   gateway.stdout.resume()
   for (;;) {
     if (gateway.exitCode !== null) throw new Error(said.trim().split('\n')[0])
-    if (await client.platform.live().then(() => true, () => false)) return
+    if (
+      await client.platform.live().then(
+        () => true,
+        () => false,
+      )
+    )
+      return
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }
@@ -113,13 +137,16 @@ async function untilReady(gateway, client) {
 async function fill(client) {
   const params = { name: 'bench' }
   await client.databases.spawn({ params })
-  const series = 'with recursive n(id) as (select 1 union all select id + 1 from n where id < 10000)'
+  const series =
+    'with recursive n(id) as (select 1 union all select id + 1 from n where id < 10000)'
   await client.queries.batch({
     params,
     body: {
       statements: [
         { sql: 'create table kv (id integer primary key, name text, value real, note text)' },
-        { sql: `insert into kv ${series} select id, 'name ' || id, id / 7.0, replace(hex(zeroblob(20)), '0', 'n') from n` },
+        {
+          sql: `insert into kv ${series} select id, 'name ' || id, id / 7.0, replace(hex(zeroblob(20)), '0', 'n') from n`,
+        },
       ],
     },
   })

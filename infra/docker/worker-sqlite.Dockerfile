@@ -1,38 +1,44 @@
-# The worker of one SQLite database. The context is the root of a checkout in which `tsc -b` has run.
+# The worker of one SQLite database, made from a clean checkout. Builds with BuildKit and with the classic builder.
 
-# The lock file cut down to what the worker needs: it stays the same, and with it the next stage's layers, when some
-# other workspace changes.
-FROM node:24-trixie AS manifests
+# All that the lock file names for the worker. No package's install script runs.
+FROM node:24-trixie AS packages
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY packages/contract/package.json packages/contract/
 COPY services/worker/package.json services/worker/
-RUN npm pkg delete scripts devDependencies \
- && npm install --package-lock-only --workspace=services/worker --no-audit --no-fund
+RUN npm ci --workspace=services/worker --include-workspace-root --ignore-scripts --no-audit --no-fund
 
-FROM node:24-trixie AS dependencies
-# better-sqlite3 is compiled against the headers that come with this Node, and not downloaded.
-ENV npm_config_nodedir=/usr/local npm_config_build_from_source=true JOBS=max
-WORKDIR /app
-COPY --from=manifests /app ./
+# Compiled against the headers that come with this Node, and not downloaded. Made of nothing but the package's sources, so
+# that a builder does it once, for every image that begins so.
+FROM node:24-trixie AS sqlite
+WORKDIR /better-sqlite3
 # Since 24.19 this header makes each object of a native module remove a hook as it is collected, which ends the process
 # when V8 collects while no script runs (nodejs/node#65446). Without the two calls it is the header from before.
 RUN sed -i -E '/^ *(Add|Remove)CleanupHook\(\);$/d' /usr/local/include/node/node_object_wrap.h
-RUN npm ci --workspace=services/worker --omit=dev --no-audit --no-fund \
- && cd node_modules/better-sqlite3 \
- && cp build/Release/better_sqlite3.node . \
- && rm -rf build deps src \
- && mkdir -p build/Release \
- && mv better_sqlite3.node build/Release
+COPY --from=packages /app/node_modules/better-sqlite3 ./
+RUN JOBS=max npm_config_nodedir=/usr/local npm run build-release
+
+FROM packages AS build
+COPY tsconfig.base.json ./
+COPY packages packages
+COPY services services
+RUN node_modules/.bin/tsc -b services/worker \
+ && find packages services -path '*/dist/*' -type f ! -name '*.js' -delete
+
+FROM packages AS production
+RUN npm ci --workspace=services/worker --omit=dev --ignore-scripts --no-audit --no-fund \
+ && rm -r node_modules/better-sqlite3/deps node_modules/better-sqlite3/src
 
 FROM node:24-trixie-slim
 # A worker starts no other program, and has nothing to install.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn-*
-ENV NODE_ENV=production
+# Freed memory goes back to the system: a small container has none to keep for later.
+ENV NODE_ENV=production MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072
 WORKDIR /app
-COPY --from=dependencies /app ./
-COPY packages/contract/dist packages/contract/dist
-COPY services/worker/dist services/worker/dist
+COPY --from=production /app ./
+COPY --from=sqlite /better-sqlite3/build/Release/better_sqlite3.node node_modules/better-sqlite3/build/Release/
+COPY --from=build /app/packages/contract/dist packages/contract/dist
+COPY --from=build /app/services/worker/dist services/worker/dist
 USER 10001:10001
 # The worker bounds its own heap, by the memory that it is told.
 ENTRYPOINT ["node", "services/worker/dist/main.js"]

@@ -134,11 +134,16 @@ async function* lines(
 ): AsyncIterable<unknown> {
   const response = await send(options, route, call, request)
   if (!response.body) return
+  const reader = response.body.getReader()
   const decoder = new TextDecoder()
   let rest = ''
-  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-    rest = parts.pop() ?? ''
-    for (const part of parts) if (part) yield JSON.parse(part)
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      const lines = (rest + decoder.decode(part.value, { stream: true })).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) if (line) yield JSON.parse(line)
+    }
+  } finally {
+    await reader.cancel()
   }
 }

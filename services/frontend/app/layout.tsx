@@ -3,8 +3,8 @@ import { GeistMono } from 'geist/font/mono'
 import { GeistSans } from 'geist/font/sans'
 import type { Metadata, Viewport } from 'next'
 import { headers } from 'next/headers'
+import { ThemeProvider } from 'next-themes'
 import type { ReactNode } from 'react'
-import { Providers } from '@/components/shell/providers'
 
 export const metadata: Metadata = {
   title: { default: 'DB-Forge', template: '%s · DB-Forge' },
@@ -29,7 +29,15 @@ export default async function RootLayout({ children }: { readonly children: Reac
       suppressHydrationWarning
     >
       <body>
-        <Providers nonce={nonce}>{children}</Providers>
+        <ThemeProvider
+          attribute="class"
+          defaultTheme="system"
+          enableSystem
+          disableTransitionOnChange
+          nonce={nonce}
+        >
+          {children}
+        </ThemeProvider>
       </body>
     </html>
   )

@@ -41,16 +41,16 @@ interface CommandProps {
 /** A command to paste into a terminal. */
 export function Command({ text, label, className }: CommandProps) {
   return (
-    <div className={cn('relative min-w-0 rounded-md border bg-muted', className)}>
+    <div className={cn('flex min-w-0 items-start rounded-md border bg-muted', className)}>
       <section
         aria-label={label}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
-        className="overflow-x-auto rounded-md py-2 pr-10 pl-3"
+        className="min-w-0 flex-1 overflow-x-auto rounded-md py-2 pl-3"
       >
-        <pre className="text-xs leading-5">{text}</pre>
+        <pre className="w-fit pr-3 text-xs leading-5">{text}</pre>
       </section>
-      <div className="absolute top-1 right-1 rounded-md bg-muted">
+      <div className="m-1">
         <CopyButton text={text} label={`Copy: ${label}`} />
       </div>
     </div>

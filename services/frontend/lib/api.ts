@@ -13,6 +13,7 @@ export const keys = {
   rows: (name: string, table: string, view: unknown) =>
     ['database', name.toLowerCase(), 'rows', table, view] as const,
   platform: ['platform'] as const,
+  alive: ['alive'] as const,
 }
 
 export type Failure = Omit<Problem, 'code' | 'type' | 'status' | 'instance'> & {

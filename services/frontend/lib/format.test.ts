@@ -3,7 +3,9 @@ import { formatAgo, formatBytes, formatCountOf, formatMilliseconds, formatSecond
 
 it.each([
   [0, '0 B'],
-  [1023, '1,023 B'],
+  [999, '999 B'],
+  [1000, '0.977 KiB'],
+  [1_040_896, '0.993 MiB'],
   [1536, '1.5 KiB'],
   [64 * 1024 * 1024, '64 MiB'],
   [1024 ** 3, '1 GiB'],

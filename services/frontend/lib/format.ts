@@ -1,5 +1,5 @@
 const count = new Intl.NumberFormat('en')
-const short = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
+const short = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 })
 // Sweden writes dates as ISO does.
 const moment = new Intl.DateTimeFormat('sv', { dateStyle: 'short', timeStyle: 'medium' })
 const clock = new Intl.DateTimeFormat('sv', { timeStyle: 'medium' })
@@ -11,12 +11,12 @@ export const formatCount = (value: number) => count.format(value)
 export const formatCountOf = (value: number, one: string, many = `${one}s`) =>
   `${formatCount(value)} ${value === 1 ? one : many}`
 
-/** Bytes in binary units: `0 B`, `1.5 KiB`, `1 GiB`. */
+/** Bytes in binary units, three digits at most: `0 B`, `1.5 KiB`, `0.993 MiB`, `1 GiB`. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
   let value = bytes
   let unit = 0
-  while (value >= 1024 && unit < units.length - 1) {
+  while (value >= 1000 && unit < units.length - 1) {
     value /= 1024
     unit += 1
   }

@@ -1,6 +1,22 @@
 import { failureOf, isSignedOut } from './api'
 
-const load = () => import('sonner').then(({ toast }) => toast)
+let show = () => {}
+let ready = () => {}
+const shown = new Promise<void>((resolve) => {
+  ready = resolve
+})
+
+/** For the place where toasts appear: `onWanted` is called when there is something to say for the first time. */
+export function provideToasts(onWanted: () => void): void {
+  show = onWanted
+}
+export const toastsAreShown = () => ready()
+
+async function load() {
+  show()
+  const [{ toast }] = await Promise.all([import('sonner'), shown])
+  return toast
+}
 
 /** Says what the server has proved. The words are the server's where it gave any. */
 export function notify(title: string, description?: string): void {

@@ -15,6 +15,9 @@ export function newerOf(known: Database | undefined, seen: Database): Database {
 
 const byName = (a: Database, b: Database) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1)
 
+export const sortedByName = (list: readonly Database[]): readonly Database[] =>
+  list.toSorted(byName)
+
 /** The list with this database in it, sorted by name. */
 export function withDatabase(list: readonly Database[], seen: Database): readonly Database[] {
   const known = list.find((database) => database.id === seen.id)
@@ -24,7 +27,7 @@ export function withDatabase(list: readonly Database[], seen: Database): readonl
   }
   // A name that was deleted and spawned again has a new id.
   const others = list.filter(({ name }) => name.toLowerCase() !== seen.name.toLowerCase())
-  return [...others, seen].sort(byName)
+  return sortedByName([...others, seen])
 }
 
 export function withoutDatabase(list: readonly Database[], id: string): readonly Database[] {

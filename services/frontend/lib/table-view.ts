@@ -3,16 +3,16 @@
  * written in the API's own grammar.
  */
 export const FILTER_OPERATORS = {
-  eq: 'is',
-  neq: 'is not',
-  gt: 'is more than',
-  gte: 'is at least',
-  lt: 'is less than',
-  lte: 'is at most',
-  like: 'is like (* for any)',
-  ilike: 'is like, in any case',
-  in: 'is one of',
-  is: 'is exactly (null, not_null, true, false)',
+  eq: '= equal',
+  neq: '≠ not equal',
+  gt: '> more than',
+  gte: '≥ at least',
+  lt: '< less than',
+  lte: '≤ at most',
+  like: 'like, * for any',
+  ilike: 'like, any case',
+  in: 'in a list',
+  is: 'is null, not_null, …',
 } as const
 export type FilterOperator = keyof typeof FILTER_OPERATORS
 

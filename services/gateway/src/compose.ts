@@ -21,6 +21,7 @@ import { createServer } from './http/server.ts'
 import { type DataLayout, dataLayout } from './runtime/data-layout.ts'
 import { folderSize } from './runtime/folder-size.ts'
 import { selectRuntime } from './runtime/select-runtime.ts'
+import { lockData } from './store/data-lock.ts'
 import { KyselyStore } from './store/kysely-store.ts'
 import type { MetadataStore } from './store/metadata-store.ts'
 import { sqliteDialect } from './store/sqlite-dialect.ts'
@@ -35,7 +36,8 @@ export interface Gateway {
   readonly tokenPath: string
   readonly runtimeKind: string
   readonly runtimeReason: string
-  readonly databaseCount: number
+  /** Finds or starts the databases that should run, and goes on seeing to them. */
+  start(): void
   /** Drains requests, then lets go of workers and store. */
   close(): Promise<void>
 }
@@ -44,6 +46,7 @@ export interface Gateway {
 export async function composeGateway(config: Config, log: Logger): Promise<Gateway> {
   const layout = dataLayout(config.dataDir)
   await prepareFolders(layout)
+  const unlock = lockData(layout.metaDir)
   const store = new KyselyStore(sqliteDialect(config.storeUrl.slice('sqlite:'.length)))
   const applied = await store.migrate()
   if (applied.length > 0) log.info({ applied }, 'store migrated')
@@ -56,7 +59,8 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     instanceId: await instanceId(store),
     workerEntry: fileURLToPath(import.meta.resolve('@db-forge/worker')),
     image: config.workerImageSqlite ?? `db-forge/worker-sqlite:${readVersion()}`,
-    buildContext: config.buildContext,
+    // An image that the user names is taken as it is.
+    buildContext: config.workerImageSqlite === undefined ? config.buildContext : undefined,
     onProgress: (line) => log.info({ line }, 'building the worker image'),
   })
   log.info({ runtime: runtime.kind, reason }, 'runtime selected')
@@ -105,25 +109,26 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     events,
     stopping: stopping.signal,
   })
-  lifecycle.start()
   return {
     app,
+    start: () => lifecycle.start(),
     newToken,
     tokenPath: secrets.path,
     runtimeKind: runtime.kind,
     runtimeReason: reason,
-    databaseCount: catalog.all().length,
     async close() {
       stopping.abort()
       await app.close()
       await lifecycle.close()
       await store.close()
+      unlock()
     },
   }
 }
 
 async function prepareFolders(layout: DataLayout): Promise<void> {
   await mkdir(layout.databasesDir, { recursive: true })
+  await mkdir(layout.metaDir, { recursive: true, mode: 0o700 })
   await writeFile(
     join(layout.root, VOLUME_MARKER),
     'A worker that can see this file sees too much.\n',

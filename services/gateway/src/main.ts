@@ -3,6 +3,7 @@ import { composeGateway, type Gateway } from './compose.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { createLogger } from './logger.ts'
 import { stopOnSignals } from './stop-signals.ts'
+import { DataLockedError } from './store/data-lock.ts'
 
 const EXIT_SETTINGS = 2
 
@@ -11,10 +12,21 @@ async function main(): Promise<void> {
   const log = createLogger(config)
   const gateway = await composeGateway(config, log)
   stopOnSignals({ log, graceMs: config.stopGraceMs, stop: () => gateway.close() })
-  await gateway.app.listen({ host: config.host, port: config.port })
+  await listen(config, gateway)
+  gateway.start()
   // To stderr where stdout is a log for machines: the token belongs to people alone.
   const banner = config.logFormat === 'pretty' ? process.stdout : process.stderr
   banner.write(greeting(config, gateway))
+}
+
+/** Nothing is started before the address is ours. */
+async function listen(config: Config, gateway: Gateway): Promise<void> {
+  try {
+    await gateway.app.listen({ host: config.host, port: config.port })
+  } catch (error) {
+    await gateway.close()
+    throw error
+  }
 }
 
 function greeting(config: Config, gateway: Gateway): string {
@@ -48,8 +60,9 @@ const hostForUrl = (host: string) => {
 }
 
 main().catch((error: unknown) => {
-  const text =
-    error instanceof ConfigError ? error.message : ((error as Error).stack ?? String(error))
-  process.stderr.write(`${text}\n`)
+  const { message, stack, code } = error as NodeJS.ErrnoException
+  const isOperators =
+    error instanceof ConfigError || error instanceof DataLockedError || code === 'EADDRINUSE'
+  process.stderr.write(`${isOperators ? message : (stack ?? message)}\n`)
   process.exit(error instanceof ConfigError ? EXIT_SETTINGS : 1)
 })

@@ -51,3 +51,8 @@ export function readConfig(env: Env = process.env): Config {
   if (problems.length > 0) throw new StartError(EXIT.configInvalid, problems.join('; '))
   return config
 }
+
+/** SQLite asks the environment for the place of its temporary files. */
+export function setTempDir(dir: string): void {
+  process.env['SQLITE_TMPDIR'] = dir
+}

@@ -130,6 +130,15 @@ describe('hostile peers', () => {
     expect((await sql.query('select 1 as one')).rows).toEqual([{ one: 1 }])
   })
 
+  test('a request beyond the limit is refused alone, before it has arrived', async () => {
+    const large = sql
+      .query('select ?', ['x'.repeat(5 * 1024 * 1024)])
+      .catch((error: unknown) => error)
+    const small = sql.query('select 1 as one')
+    expect(await large).toMatchObject({ error: { code: 'request.too_large' } })
+    expect((await small).rows).toEqual([{ one: 1 }])
+  })
+
   test('any bytes at all leave the worker alive', async () => {
     for (let round = 0; round < 100; round += 1) {
       const socket = connect(round % 2 ? sqlSocket : controlSocket)

@@ -8,13 +8,13 @@ import {
   encodeFrame,
   FRAME_HEADER_BYTES,
   type Frame,
-  FrameDecoder,
   FrameError,
   FrameType,
   PROTOCOL_VERSION,
 } from '@db-forge/contract/wire/frame'
 import type { Payload } from './json-text.ts'
 import { parseJson } from './request.ts'
+import { RequestDecoder } from './request-decoder.ts'
 import { errorText, WorkerFailure } from './worker-failure.ts'
 
 export type Reply = (type: FrameType, payload: Payload) => void
@@ -23,20 +23,19 @@ export interface Service {
   readonly databaseId: string
   /** JSON text of the Welcome. */
   readonly welcome: string
+  readonly requestBytesMax: number
   /** Handles one request; may reply later. What it throws becomes an error frame. */
   handle(frame: Frame, reply: Reply): void
   /** Whether to begin no further request. */
   isStopping(): boolean
 }
 
-/** Largest request; the gateway's limit on bodies lies well below. */
-const REQUEST_BYTES_MAX = 16 * 1024 * 1024
 const HELLO_WITHIN_MS = 10_000
 
 export class Connection {
   readonly #socket: Socket
   readonly #service: Service
-  readonly #decoder = new FrameDecoder(REQUEST_BYTES_MAX)
+  readonly #decoder: RequestDecoder
   #waiting: Frame[] = []
   #greeted = false
   #corked = false
@@ -44,6 +43,10 @@ export class Connection {
   constructor(socket: Socket, service: Service) {
     this.#socket = socket
     this.#service = service
+    this.#decoder = new RequestDecoder(service.requestBytesMax, {
+      frame: (frame) => this.#waiting.push(frame),
+      tooLarge: (id) => this.#refuseLarge(id),
+    })
     const helloTimer = setTimeout(() => this.#greeted || socket.destroy(), HELLO_WITHIN_MS).unref()
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     socket.on('drain', () => this.#work())
@@ -67,13 +70,19 @@ export class Connection {
 
   #receive(chunk: Buffer): void {
     try {
-      this.#decoder.push(chunk, (frame) => this.#waiting.push(frame))
+      this.#decoder.push(chunk)
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
       this.#socket.destroy()
       return
     }
     this.#work()
+  }
+
+  #refuseLarge(id: number): void {
+    const limit = `this worker takes requests of up to ${this.#service.requestBytesMax} bytes; more memory raises that`
+    this.#send(FrameType.error, id, errorText(new WorkerFailure('request.too_large', limit)))
+    if (!this.#greeted) this.#socket.destroy()
   }
 
   #work(): void {

@@ -7,6 +7,8 @@ import { type Listener, listen } from './listen.ts'
 import type { StatementClock } from './statement-clock.ts'
 import { errorText, WorkerFailure } from './worker-failure.ts'
 
+const REQUEST_BYTES_MAX = 64 * 1024
+
 export interface ControlOptions {
   readonly folder: Folder
   readonly clock: StatementClock
@@ -24,6 +26,7 @@ export function serveControl({
   return listen(folder.controlSocket, {
     databaseId,
     welcome,
+    requestBytesMax: REQUEST_BYTES_MAX,
     handle: (frame, reply) => answer(frame, reply, folder, clock),
     isStopping: () => false,
   })

@@ -11,6 +11,8 @@ export interface Folder {
   readonly dir: string
   readonly database: string
   readonly lock: string
+  /** Where SQLite sorts and rebuilds what its cache cannot hold: beside the data, since /tmp may be memory. */
+  readonly tempDir: string
   readonly controlSocket: string
   readonly sqlSocket: string
 }
@@ -21,6 +23,7 @@ export function folderAt(dir: string): Folder {
     dir,
     database: join(dir, 'main.sqlite'),
     lock: join(runDir, 'lock.sqlite'),
+    tempDir: join(runDir, 'tmp'),
     controlSocket: join(runDir, SOCKETS.control),
     sqlSocket: join(runDir, SOCKETS.sql),
   }
@@ -37,7 +40,7 @@ export function checkFolder({ dir, contained }: Config): Folder {
   refuseVolumeRoot(dir, contained)
   for (const path of [folder.controlSocket, folder.sqlSocket]) checkSocketPath(path)
   refuseForeignFile(folder.database)
-  mkdirSync(dirname(folder.lock), { recursive: true, mode: 0o770 })
+  mkdirSync(folder.tempDir, { recursive: true, mode: 0o770 })
   return folder
 }
 

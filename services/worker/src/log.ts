@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 
-export type LogLevel = 'info' | 'warn' | 'error'
+type LogLevel = 'info' | 'warn' | 'error'
 export type LogFields = Readonly<Record<string, unknown>>
 export type Log = (level: LogLevel, msg: string, fields?: LogFields) => void
 

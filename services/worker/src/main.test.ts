@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { Welcome, WorkerHealth } from '@db-forge/contract/wire'
 import { FrameType, PROTOCOL_VERSION } from '@db-forge/contract/wire/frame'
@@ -116,6 +124,34 @@ describe('starting', () => {
   })
 })
 
+describe('temporary files', () => {
+  test('lie in the folder of the database, where they are not memory', async () => {
+    const worker = await started()
+    const sql = await worker.sql()
+    const sort = `with recursive c(x) as (select 1 union all select x + 1 from c limit 800000)
+      select count(*) as n from (select hex(randomblob(16)) as k from c order by k)`
+    const sorted = sql.query(sort)
+    const links = () => {
+      const fds = `/proc/${worker.child.pid}/fd`
+      return readdirSync(fds).map((fd) => readlinkOf(join(fds, fd)))
+    }
+    const temporary = `${folderAt(folder.dir).tempDir}/`
+    await expect
+      .poll(() => links().some((link) => link.startsWith(temporary)), { timeout: 10_000 })
+      .toBe(true)
+    expect((await sorted).rows).toEqual([{ n: 800_000 }])
+    expect(readdirSync(temporary)).toEqual([])
+  })
+})
+
+function readlinkOf(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
+}
+
 describe('a statement that does not end', () => {
   test('does not delay health, which says how long it runs', async () => {
     const worker = await started()
@@ -212,6 +248,15 @@ describe('stopping', () => {
     const exit = worker.end('SIGINT')
     expect((await answer).rows).toEqual([{ 'count(*)': 3_000_000 }])
     expect((await exit).code).toBe(EXIT.stopped)
+  })
+})
+
+describe('a stop during the start', () => {
+  test('is heeded', async () => {
+    const worker = launch()
+    await new Promise((resolve) => setTimeout(resolve, 120))
+    const { code, signal } = await worker.end()
+    expect(code === EXIT.stopped || signal === 'SIGTERM').toBe(true)
   })
 })
 

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
-import { readConfig } from './config.ts'
+import { readConfig, setTempDir } from './config.ts'
 import { serveControl } from './control.ts'
 import { interruptOnce } from './engine/sqlite-interrupt.ts'
 import { EXIT, StartError } from './exit-codes.ts'
@@ -21,12 +21,19 @@ import { welcomeText } from './welcome.ts'
 /** What may run on after the wish to stop. */
 const STOPPING_MS_MAX = 5000
 
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
+
 const clock = new StatementClock()
 
 async function main(): Promise<void> {
   process.umask(0o007)
+  // Process 1 of a container ignores what it has no handler for.
+  const stopEarly = () => process.exit(EXIT.stopped)
+  for (const signal of STOP_SIGNALS) process.once(signal, stopEarly)
   const config = readConfig()
   const folder = checkFolder(config)
+  // Before SQLite is first used: it looks only then.
+  setTempDir(folder.tempDir)
   const lock = lockFolder(folder.lock)
   removeStaleSockets(folder)
   const identity = {
@@ -45,8 +52,10 @@ async function main(): Promise<void> {
   const engineVersion = await ready(sqlThread)
   const welcome = welcomeText(identity, { name: config.engine, version: engineVersion })
   const control = await serveControl({ folder, clock, databaseId: config.databaseId, welcome })
-  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  for (const signal of STOP_SIGNALS) {
+    process.off(signal, stopEarly)
     process.once(signal, () => stop(signal, sqlThread, control, lock))
+  }
   log('info', 'ready', {
     ...identity,
     engineVersion,
@@ -59,6 +68,7 @@ function startSqlThread(workerData: SqlThreadData): Worker {
   // A small nursery is swept often, and with it go prepared statements that nothing else would finalize.
   setFlagsFromString('--max-semi-space-size=1')
   setFlagsFromString('--optimize-for-size')
+  setFlagsFromString('--expose-gc')
   const thread = new Worker(new URL('./sql-thread.js', import.meta.url), {
     workerData,
     name: 'sql',

@@ -3,7 +3,7 @@
  * copied between threads. All it shares with the control thread is the statement clock.
  */
 import { parentPort, workerData } from 'node:worker_threads'
-import { FrameType } from '@db-forge/contract/wire/frame'
+import { type Frame, FrameType } from '@db-forge/contract/wire/frame'
 import type { Engine } from './engine/engine.ts'
 import { SqliteEngine } from './engine/sqlite.ts'
 import { StartError } from './exit-codes.ts'
@@ -26,27 +26,46 @@ async function main(data: SqlThreadData): Promise<void> {
   const listener = await listen(data.socketPath, {
     databaseId: identity.databaseId,
     welcome: welcomeText(identity, engine),
-    handle: (frame, reply) =>
-      reply(FrameType.result, answer(engine, clock, frame.type, frame.payload)),
+    requestBytesMax: requestBytesMax(data.memoryMb),
+    handle: (frame, reply) => reply(FrameType.result, answer(engine, clock, frame)),
     isStopping: () => clock.stopping,
   })
   parentPort?.once('message', () => void stop(listener, engine))
   tell({ type: 'ready', engineVersion: engine.version, connection: engine.connection })
 }
 
-function answer(engine: Engine, clock: StatementClock, type: number, payload: Uint8Array): Payload {
+/** From here on a request's garbage is collected at once: in a small container it would not fit twice. */
+const LARGE_REQUEST_BYTES = 512 * 1024
+
+/** A request is held about six times over on its way into the database: as bytes, text, values, bindings, pages. */
+const requestBytesMax = (memoryMb: number) => Math.min(Math.floor(memoryMb / 16), 48) * 1024 * 1024
+
+function answer(engine: Engine, clock: StatementClock, { type, payload }: Frame): Payload {
+  const collect = payload.length >= LARGE_REQUEST_BYTES ? globalThis.gc : undefined
+  if (collect) setImmediate(() => collect())
+  const run = understand(engine, type, payload)
+  collect?.()
+  return timed(engine, clock, run)
+}
+
+interface Run {
+  readonly timeoutMs: number
+  now(): Payload
+}
+
+function understand(engine: Engine, type: number, payload: Uint8Array): Run {
   switch (type) {
     case FrameType.query: {
       const request = parseQuery(payload)
-      return timed(engine, clock, request.timeoutMs, () => engine.query(request))
+      return { timeoutMs: request.timeoutMs, now: () => engine.query(request) }
     }
     case FrameType.batch: {
       const request = parseBatch(payload)
-      return timed(engine, clock, request.timeoutMs, () => engine.batch(request))
+      return { timeoutMs: request.timeoutMs, now: () => engine.batch(request) }
     }
     case FrameType.describe: {
       const request = parseDescribe(payload)
-      return timed(engine, clock, request.timeoutMs, () => engine.describe(request))
+      return { timeoutMs: request.timeoutMs, now: () => engine.describe(request) }
     }
     default:
       throw new WorkerFailure(
@@ -56,16 +75,11 @@ function answer(engine: Engine, clock: StatementClock, type: number, payload: Ui
   }
 }
 
-function timed(
-  engine: Engine,
-  clock: StatementClock,
-  timeoutMs: number,
-  run: () => Payload,
-): Payload {
-  engine.begin(clock.start(timeoutMs))
+function timed(engine: Engine, clock: StatementClock, run: Run): Payload {
+  engine.begin(clock.start(run.timeoutMs))
   if (!clock.watched) tell({ type: 'busy' })
   try {
-    return run()
+    return run.now()
   } finally {
     engine.end()
     clock.end()

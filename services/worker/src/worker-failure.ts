@@ -25,8 +25,6 @@ export class WorkerFailure extends Error {
   }
 }
 
-export const denied = (detail: string) => new WorkerFailure('sql.denied', detail)
-
 const DETAIL_CHARACTERS_MAX = 10_000
 
 /** JSON text of a WorkerError. What nobody foresaw goes to the log and is not shown. */

@@ -20,6 +20,7 @@ interface DataGridProps {
   readonly rowCount: number
   /** The number that the first row bears. */
   readonly firstNumber?: number
+  /** This and `onOpen` stay the same function while the rows do, so that only new rows are drawn. */
   readonly cellAt: (row: number, column: number) => Cell
   /** The whole of a cell, for copying. */
   readonly wholeAt: (row: number, column: number) => string
@@ -81,6 +82,8 @@ export function DataGrid(props: DataGridProps) {
       onKeyDown={keys.onKeyDown}
       className={cn(
         'group/grid relative overflow-auto bg-card font-mono text-xs outline-offset-[-2px]',
+        // The active cell shows the focus.
+        inSight && 'outline-none',
         className,
       )}
     >
@@ -107,11 +110,9 @@ export function DataGrid(props: DataGridProps) {
             row={row.index}
             number={firstNumber + row.index}
             numberPx={numberPx}
-            style={{
-              height: ROW_PX,
-              width: widthPx,
-              transform: `translateY(${row.start - HEAD_PX}px)`,
-            }}
+            topPx={row.start - HEAD_PX}
+            heightPx={ROW_PX}
+            widthPx={widthPx}
             columns={columns}
             shown={shownColumns}
             active={active.row === row.index ? active.column : null}

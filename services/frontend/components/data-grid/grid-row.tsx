@@ -3,7 +3,7 @@
 'use client'
 
 import type { VirtualItem } from '@tanstack/react-virtual'
-import type { CSSProperties, MouseEvent } from 'react'
+import { type MouseEvent, memo } from 'react'
 import type { Cell } from '@/lib/cells'
 import { cn } from '@/lib/cn'
 import type { GridColumn } from './grid-columns'
@@ -17,7 +17,9 @@ interface GridRowProps {
   readonly row: number
   readonly number: number
   readonly numberPx: number
-  readonly style: CSSProperties
+  readonly topPx: number
+  readonly heightPx: number
+  readonly widthPx: number
   readonly columns: readonly GridColumn[]
   readonly shown: readonly VirtualItem[]
   readonly active: number | null
@@ -26,8 +28,10 @@ interface GridRowProps {
   readonly onOpen: (row: number, column: number) => void
 }
 
-export function GridRow(props: GridRowProps) {
-  const { id, row, number, numberPx, style, columns, shown, active, cellAt, onPick, onOpen } = props
+/** Drawn anew only when something of its own changed: scrolling draws the rows that come into sight. */
+export const GridRow = memo(function GridRow(props: GridRowProps) {
+  const { id, row, number, numberPx, topPx, heightPx, widthPx, columns, shown } = props
+  const { active, cellAt, onPick, onOpen } = props
   const columnOf = (event: MouseEvent) => {
     const column =
       event.target instanceof Element
@@ -40,7 +44,7 @@ export function GridRow(props: GridRowProps) {
     <div
       role="row"
       aria-rowindex={row + 2}
-      style={style}
+      style={{ height: heightPx, width: widthPx, transform: `translateY(${topPx}px)` }}
       className="group/row absolute top-0 left-0 border-b"
       onClick={(event) => {
         const column = columnOf(event)
@@ -84,4 +88,4 @@ export function GridRow(props: GridRowProps) {
       })}
     </div>
   )
-}
+})

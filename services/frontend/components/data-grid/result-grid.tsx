@@ -2,7 +2,7 @@
 
 import type { Column, JsonValue } from '@db-forge/contract'
 import dynamic from 'next/dynamic'
-import { useMemo, useState } from 'react'
+import { useCallback, useMemo, useState } from 'react'
 import { describeCell, wholeCell } from '@/lib/cells'
 import { DataGrid } from './data-grid'
 import { type GridColumn, widthOf } from './grid-columns'
@@ -31,15 +31,21 @@ export function ResultGrid({ label, columns, rows, onSort, ...rest }: ResultGrid
   )
   const valueAt = (row: number, column: number) => rows[row]?.[column] ?? null
   const typeAt = (column: number) => columns[column]?.type ?? 'any'
+  const cellAt = useCallback(
+    (row: number, column: number) =>
+      describeCell(rows[row]?.[column] ?? null, columns[column]?.type ?? 'any'),
+    [rows, columns],
+  )
+  const openCell = useCallback((row: number, column: number) => setOpen({ row, column }), [])
   return (
     <>
       <DataGrid
         label={label}
         columns={gridColumns}
         rowCount={rows.length}
-        cellAt={(row, column) => describeCell(valueAt(row, column), typeAt(column))}
+        cellAt={cellAt}
         wholeAt={(row, column) => wholeCell(valueAt(row, column), typeAt(column))}
-        onOpen={(row, column) => setOpen({ row, column })}
+        onOpen={openCell}
         {...(onSort ? { onSort: (column: number) => onSort(columns[column]?.name ?? '') } : {})}
         {...rest}
       />

@@ -55,13 +55,16 @@ export function DatabaseFrame({
     )
   return (
     <DatabaseContext value={database}>
-      <div className="sticky top-11 z-20 flex flex-wrap items-center gap-x-4 border-b bg-card px-4">
+      <section
+        aria-label={`Pages, state and actions of ${database.name}`}
+        className="sticky top-11 z-20 flex flex-wrap items-center gap-x-4 border-b bg-card px-4"
+      >
         <Tabs database={database} />
         <div className="ml-auto flex items-center gap-3 py-1.5">
           <StateBadge state={database.state} className="max-sm:hidden" />
           <DatabaseActions database={database} />
         </div>
-      </div>
+      </section>
       {children}
     </DatabaseContext>
   )

@@ -2,6 +2,7 @@
 
 import type { Database, DatabaseAction } from '@db-forge/contract'
 import { Archive, Ellipsis, type LucideIcon, Play, RotateCw, Square, Trash2 } from 'lucide-react'
+import { useId } from 'react'
 import { Button } from '@/components/ui/button'
 import {
   DropdownMenu,
@@ -83,8 +84,12 @@ function MenuEntry({
   className,
 }: MenuEntryProps) {
   const reason = reasonAgainst(action, database)
+  const note = reason ?? about
+  const id = useId()
   return (
     <DropdownMenuItem
+      aria-label={label}
+      {...(note ? { 'aria-describedby': id } : {})}
       disabled={reason !== null}
       onSelect={onSelect}
       className={cn('items-start', reason === null && className)}
@@ -92,8 +97,10 @@ function MenuEntry({
       <Icon aria-hidden className="mt-0.75" />
       <span className="grid">
         {label}
-        {reason || about ? (
-          <span className="text-xs text-muted-foreground">{reason ?? about}</span>
+        {note ? (
+          <span id={id} className="text-xs text-muted-foreground">
+            {note}
+          </span>
         ) : null}
       </span>
     </DropdownMenuItem>

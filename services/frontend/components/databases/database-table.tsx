@@ -52,10 +52,15 @@ export function DatabaseTable({ databases }: { readonly databases: readonly Data
 function DatabaseRow({ database, now }: { readonly database: Database; readonly now: number }) {
   const { name, engine, engineVersion, runtime, state, reason, limits, createdAt } = database
   return (
-    <tr data-database={name} className="border-b last:border-b-0 hover:bg-muted/60">
+    <tr
+      data-database={name}
+      data-state={state}
+      className="border-b last:border-b-0 hover:bg-muted/60"
+    >
       <th scope="row" className={`${cell} max-w-72 text-left font-normal`}>
         <Link
           href={paths.database(name)}
+          prefetch={false}
           className="block truncate rounded-sm py-1 font-mono font-medium hover:underline"
         >
           {name}

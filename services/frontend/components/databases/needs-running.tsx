@@ -3,7 +3,6 @@
 import { type Database, databaseCan } from '@db-forge/contract'
 import { Button } from '@/components/ui/button'
 import { cn } from '@/lib/cn'
-import { reasonAgainst } from '@/lib/database-actions'
 import { StateBadge } from './state-badge'
 import { useLifecycle } from './use-databases'
 
@@ -16,8 +15,7 @@ export function NeedsRunning({
   readonly className?: string
 }) {
   const lifecycle = useLifecycle(database)
-  const reason = reasonAgainst('query', database)
-  if (reason === null) return null
+  if (databaseCan('query', database)) return null
   return (
     <div
       role="status"
@@ -27,7 +25,7 @@ export function NeedsRunning({
       )}
     >
       <StateBadge state={database.state} />
-      <span>Queries are refused. {database.reason ?? reason}</span>
+      <span>Queries are refused. {database.reason}</span>
       {databaseCan('start', database) ? (
         <Button size="sm" disabled={lifecycle.isPending} onClick={() => lifecycle.mutate('start')}>
           {lifecycle.isPending ? 'Starting…' : 'Start it'}

@@ -22,7 +22,7 @@ export function PlatformLine() {
         className={cn('mt-px size-3.5 shrink-0', kind === 'process' && 'text-warning')}
       />
       <span>
-        <span className="font-medium text-foreground">{kind} runtime.</span> {isolation} {reason}
+        <span className="font-medium text-foreground">Runtime: {kind}.</span> {isolation} ({reason})
       </span>
     </p>
   )

@@ -1,10 +1,10 @@
 import type { DatabaseState } from '@db-forge/contract'
 import {
   Archive,
+  CircleCheck,
   CircleStop,
   LoaderCircle,
   type LucideIcon,
-  Play,
   TriangleAlert,
 } from 'lucide-react'
 import { cn } from '@/lib/cn'
@@ -14,7 +14,7 @@ const looks: Record<
   { readonly Icon: LucideIcon; readonly className: string; readonly moves?: true }
 > = {
   starting: { Icon: LoaderCircle, className: 'text-info', moves: true },
-  running: { Icon: Play, className: 'text-success [&_svg]:fill-current' },
+  running: { Icon: CircleCheck, className: 'text-success' },
   stopping: { Icon: LoaderCircle, className: 'text-info', moves: true },
   stopped: { Icon: CircleStop, className: 'text-muted-foreground' },
   pruned: { Icon: Archive, className: 'text-muted-foreground' },
@@ -34,7 +34,7 @@ export function StateBadge({
   return (
     <span
       data-slot="state-badge"
-      className={cn('inline-flex items-center gap-1.5 font-medium', look, className)}
+      className={cn('flex w-fit items-center gap-1.5 font-medium', look, className)}
     >
       <Icon aria-hidden className={cn('size-3.5', moves && 'animate-spin')} />
       {state}

@@ -1,24 +1,27 @@
 'use client'
 
 import type { Database } from '@db-forge/contract'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { type UseQueryResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
 import { rememberDatabase, usePollWhileNotLive } from '@/components/shell/live-provider'
 import { client, keys, listDatabases } from '@/lib/api'
 import { notify, notifyOfFailure } from '@/lib/notify'
 
 /** All databases by name. Once fetched, live events keep them true. */
 export function useDatabases() {
-  return useQuery({
+  const query = useQuery({
     queryKey: keys.databases,
     queryFn: ({ signal }) => listDatabases(signal),
     staleTime: Number.POSITIVE_INFINITY,
     refetchInterval: usePollWhileNotLive(),
+    retry: false,
   })
+  return useLastError(query)
 }
 
 export function useDatabase(name: string) {
   const queryClient = useQueryClient()
-  return useQuery({
+  const query = useQuery({
     queryKey: keys.database(name),
     queryFn: ({ signal }) => client.databases.get({ params: { name } }, { signal }),
     initialData: () =>
@@ -27,7 +30,17 @@ export function useDatabase(name: string) {
         ?.find((database) => database.name.toLowerCase() === name.toLowerCase()),
     staleTime: Number.POSITIVE_INFINITY,
     refetchInterval: usePollWhileNotLive(),
+    retry: false,
   })
+  return useLastError(query)
+}
+
+/** While there is nothing to show, a new attempt forgets why the last one failed; this remembers it. */
+function useLastError<T>(query: UseQueryResult<T>) {
+  const [last, setLast] = useState<Error | null>(null)
+  const error = query.data === undefined ? (query.error ?? last) : query.error
+  if (error !== last) setLast(error)
+  return { data: query.data, error, refetch: query.refetch }
 }
 
 export type LifecycleAction = 'start' | 'stop' | 'restart' | 'prune'

@@ -10,6 +10,7 @@ import { Switch } from '@/components/ui/switch'
 import { client, isSignedOut } from '@/lib/api'
 import { cn } from '@/lib/cn'
 import { formatMoment, formatTimeOfDay } from '@/lib/format'
+import { readLogLine } from '@/lib/log-line'
 
 const TAIL = 200
 const KEPT_MAX = 5000
@@ -81,17 +82,27 @@ function LogLines({ lines }: { readonly lines: readonly LogLine[] }) {
           <time dateTime={at} title={formatMoment(at)} className="shrink-0 text-muted-foreground">
             {formatTimeOfDay(at)}
           </time>
-          <span
-            className={cn(
-              'break-all whitespace-pre-wrap',
-              stream === 'stderr' && 'text-destructive',
-            )}
-          >
-            {line}
-          </span>
+          <LogText line={line} isError={stream === 'stderr'} />
         </p>
       ))}
     </div>
+  )
+}
+
+function LogText({ line, isError }: { readonly line: string; readonly isError: boolean }) {
+  const read = readLogLine(line)
+  const bad = read ? /^(?:error|fatal)$/.test(read.level) : isError
+  return (
+    <span className={cn('min-w-0 wrap-anywhere whitespace-pre-wrap', bad && 'text-destructive')}>
+      {read ? (
+        <>
+          {read.level && read.level !== 'info' ? `${read.level}: ` : ''}
+          {read.message} <span className="text-muted-foreground">{read.rest}</span>
+        </>
+      ) : (
+        line
+      )}
+    </span>
   )
 }
 

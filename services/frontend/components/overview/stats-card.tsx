@@ -25,7 +25,7 @@ export function StatsCard({ database }: { readonly database: Database }) {
   return (
     <section
       aria-label="Use of resources"
-      className="grid grid-cols-4 divide-x overflow-hidden rounded-lg border bg-card max-md:grid-cols-2 max-md:[&>*:nth-child(n+3)]:border-t max-md:[&>*:nth-child(odd)]:border-l-0"
+      className="grid grid-cols-4 divide-x overflow-hidden rounded-lg border bg-card max-md:grid-cols-2 max-md:[&>*:nth-child(n+3)]:border-t max-md:[&>*:nth-child(even)]:border-r-0"
     >
       <Figure
         name="CPU"

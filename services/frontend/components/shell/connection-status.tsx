@@ -14,6 +14,11 @@ const looks: Record<
     title: 'The live connection was lost',
     dot: 'bg-warning animate-pulse',
   },
+  away: {
+    text: 'No connection',
+    title: 'The gateway does not answer',
+    dot: 'bg-destructive',
+  },
   polling: {
     text: 'Polling',
     title: 'No live connection: asking every few seconds',

@@ -8,14 +8,14 @@ import {
   type RealtimeSnapshot,
   type ServerToClientEvents,
 } from '@db-forge/contract'
-import { type QueryClient, useQueryClient } from '@tanstack/react-query'
+import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react'
 import type { Socket } from 'socket.io-client'
-import { keys } from '@/lib/api'
-import { newerOf, verdictOn, withDatabase, withoutDatabase } from '@/lib/realtime'
+import { client, keys } from '@/lib/api'
+import { newerOf, sortedByName, verdictOn, withDatabase, withoutDatabase } from '@/lib/realtime'
 
-/** `polling`: the socket has been away for a while and requests stand in for it. */
-export type LiveStatus = 'connecting' | 'live' | 'reconnecting' | 'polling'
+/** `polling`: the socket has been away for a while and requests stand in for it. `away`: they fail as well. */
+export type LiveStatus = 'connecting' | 'live' | 'reconnecting' | 'polling' | 'away'
 
 const POLL_MS = 4000
 const PATIENCE_MS = 5000
@@ -59,7 +59,18 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
     return () => clearTimeout(timer)
   }, [status])
 
-  return <LiveContext value={status}>{children}</LiveContext>
+  const { isError: isAway } = useQuery({
+    queryKey: keys.alive,
+    queryFn: ({ signal }) => client.platform.live({}, { signal }),
+    enabled: status === 'polling',
+    refetchInterval: POLL_MS,
+    retry: false,
+    gcTime: 0,
+  })
+
+  return (
+    <LiveContext value={status === 'polling' && isAway ? 'away' : status}>{children}</LiveContext>
+  )
 }
 
 type LiveSocket = Socket<ServerToClientEvents, ClientToServerEvents>
@@ -96,7 +107,7 @@ function follow(
 /** A request under way was answered from an earlier moment, so its answer must not overwrite this. */
 function takeSnapshot(queryClient: QueryClient, { databases }: RealtimeSnapshot) {
   void queryClient.cancelQueries({ queryKey: keys.databases, exact: true })
-  queryClient.setQueryData(keys.databases, databases)
+  queryClient.setQueryData(keys.databases, sortedByName(databases))
   for (const database of databases) takeOne(queryClient, database)
   // Databases shown that the snapshot does not hold are gone; asking says so.
   const names = new Set(databases.map(({ name }) => name.toLowerCase()))

@@ -1,30 +1,50 @@
 'use client'
 
-import { useMutation } from '@tanstack/react-query'
-import type { SubmitEvent } from 'react'
+import { type SubmitEvent, useState, useSyncExternalStore } from 'react'
 import { Button } from '@/components/ui/button'
 import { Field } from '@/components/ui/field'
 import { Input } from '@/components/ui/input'
-import { client, failureOf } from '@/lib/api'
 import { pageAfterSignIn } from '@/lib/paths'
+import { Mark } from './mark'
+
+// The client is not needed to draw the form, and is here before a token is pasted.
+const loadApi = () => import('@/lib/api')
 
 export function SignInForm({ next }: { readonly next: string | null }) {
-  const signIn = useMutation({
-    mutationFn: (token: string) => client.session.create({ body: { token } }),
-    // A fresh document: nothing typed here stays in memory.
-    onSuccess: () => window.location.assign(pageAfterSignIn(next)),
-  })
+  const [busy, setBusy] = useState(false)
+  // Sent before the script runs, the form would reach no one.
+  const hydrated = useSyncExternalStore(
+    () => () => {},
+    () => true,
+    () => false,
+  )
+  const [problem, setProblem] = useState<string | null>(null)
+
+  async function signIn(token: string) {
+    setBusy(true)
+    setProblem(null)
+    const { client, failureOf } = await loadApi()
+    try {
+      await client.session.create({ body: { token } })
+      // A fresh document: nothing typed here stays in memory.
+      window.location.assign(pageAfterSignIn(next))
+    } catch (error) {
+      const { title, detail } = failureOf(error)
+      setProblem([title, detail].filter(Boolean).join('. '))
+      setBusy(false)
+    }
+  }
 
   function submit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault()
     const token = String(new FormData(event.currentTarget).get('token') ?? '').trim()
-    if (token) signIn.mutate(token)
+    if (token && !busy) void signIn(token)
   }
 
-  const failure = signIn.error ? failureOf(signIn.error) : null
   return (
     <>
       <div className="grid gap-1">
+        <Mark className="mb-3 size-8" />
         <h1 className="text-xl font-semibold">Sign in to DB-Forge</h1>
         <p className="text-muted-foreground">
           With the admin token that the gateway printed at its first start.
@@ -40,7 +60,7 @@ export function SignInForm({ next }: { readonly next: string | null }) {
               It is also in the file <code>secrets/admin-token</code> on the gateway’s host.
             </>
           }
-          error={failure ? [failure.title, failure.detail].filter(Boolean).join('. ') : undefined}
+          error={problem ?? undefined}
         >
           {(control) => (
             <Input
@@ -56,17 +76,12 @@ export function SignInForm({ next }: { readonly next: string | null }) {
             />
           )}
         </Field>
-        <Button
-          type="submit"
-          variant="primary"
-          className="h-9"
-          disabled={signIn.isPending || signIn.isSuccess}
-        >
-          {signIn.isPending || signIn.isSuccess ? 'Signing in…' : 'Sign in'}
+        <Button type="submit" variant="primary" className="h-9" disabled={busy || !hydrated}>
+          {busy ? 'Signing in…' : 'Sign in'}
         </Button>
       </form>
       <p role="alert" className="sr-only">
-        {failure ? failure.title : ''}
+        {problem}
       </p>
     </>
   )

@@ -1,10 +1,13 @@
 'use client'
 
 import { useTheme } from 'next-themes'
+import { useEffect } from 'react'
 import { Toaster } from 'sonner'
+import { toastsAreShown } from '@/lib/notify'
 
 export function Toasts() {
   const { resolvedTheme } = useTheme()
+  useEffect(toastsAreShown, [])
   return (
     <Toaster
       theme={resolvedTheme === 'dark' ? 'dark' : 'light'}

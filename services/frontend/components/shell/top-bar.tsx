@@ -9,6 +9,7 @@ import { client } from '@/lib/api'
 import { notifyOfFailure } from '@/lib/notify'
 import { paths, readSegment } from '@/lib/paths'
 import { ConnectionStatus } from './connection-status'
+import { Mark } from './mark'
 import { ThemeButton } from './theme-button'
 
 export function TopBar() {
@@ -78,16 +79,6 @@ const Separator = () => (
   <span aria-hidden className="px-1 text-border">
     /
   </span>
-)
-
-const Mark = () => (
-  <svg viewBox="0 0 32 32" aria-hidden="true" className="size-5">
-    <rect width="32" height="32" rx="7" className="fill-primary" />
-    <path
-      d="M6 8h20v4h-6.5a3.5 3.5 0 0 0-2 3.2V19h4v5h-11v-5h4v-1.8A5.2 5.2 0 0 0 9.5 12H6z"
-      className="fill-primary-foreground"
-    />
-  </svg>
 )
 
 async function signOut() {

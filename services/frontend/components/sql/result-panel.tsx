@@ -1,5 +1,6 @@
 'use client'
 
+import type { QueryResult } from '@db-forge/contract'
 import { Check, CircleStop, TriangleAlert } from 'lucide-react'
 import { useState } from 'react'
 import { ResultGrid } from '@/components/data-grid/result-grid'
@@ -7,7 +8,7 @@ import { FailureNotice } from '@/components/failure-notice'
 import { Tabs, TabsContent, TabsList, TabsTrigger } from '@/components/ui/tabs'
 import { failureOf } from '@/lib/api'
 import { cn } from '@/lib/cn'
-import { formatCount, formatCountOf, formatMilliseconds } from '@/lib/format'
+import { formatCountOf, formatMilliseconds } from '@/lib/format'
 import { rowsOf } from '@/lib/result-rows'
 import { ExportButtons } from './export-buttons'
 import type { Outcome } from './use-sql-run'
@@ -17,11 +18,10 @@ interface ResultPanelProps {
   readonly outcomes: readonly Outcome[]
   /** Something newer is under way. */
   readonly stale: boolean
-  readonly lineOf: (place: number) => number
 }
 
 /** How each statement of the last run ended. */
-export function ResultPanel({ database, outcomes, stale, lineOf }: ResultPanelProps) {
+export function ResultPanel({ database, outcomes, stale }: ResultPanelProps) {
   const last = outcomes.length - 1
   const [picked, setPicked] = useState({ of: outcomes, tab: last })
   // A new outcome comes to the front.
@@ -33,7 +33,7 @@ export function ResultPanel({ database, outcomes, stale, lineOf }: ResultPanelPr
       className={cn('flex min-h-0 flex-1 flex-col max-md:min-h-96', stale && 'opacity-60')}
     >
       <p role="status" className="sr-only">
-        {outcome ? summaryOf(outcome) : ''}
+        {outcome ? `Result: ${summaryOf(outcome)}` : ''}
       </p>
       {outcomes.length > 1 ? (
         <Tabs
@@ -46,20 +46,16 @@ export function ResultPanel({ database, outcomes, stale, lineOf }: ResultPanelPr
               // biome-ignore lint/suspicious/noArrayIndexKey: statements have no identity but their place
               <TabsTrigger key={place} value={String(place)}>
                 <OutcomeIcon outcome={one} />
-                <span className="max-w-48 truncate font-mono">
-                  {one.statement.text.replace(/\s+/g, ' ')}
-                </span>
+                <span className="max-w-48 truncate font-mono">{labelOf(one)}</span>
               </TabsTrigger>
             ))}
           </TabsList>
           <TabsContent value={String(tab)} tabIndex={-1} className="flex min-h-0 flex-1 flex-col">
-            {outcome ? (
-              <OutcomeView key={tab} database={database} outcome={outcome} lineOf={lineOf} />
-            ) : null}
+            {outcome ? <OutcomeView key={tab} database={database} outcome={outcome} /> : null}
           </TabsContent>
         </Tabs>
       ) : outcome ? (
-        <OutcomeView database={database} outcome={outcome} lineOf={lineOf} />
+        <OutcomeView database={database} outcome={outcome} />
       ) : null}
     </section>
   )
@@ -74,11 +70,10 @@ function OutcomeIcon({ outcome: { status } }: { readonly outcome: Outcome }) {
 interface OutcomeViewProps {
   readonly database: string
   readonly outcome: Outcome
-  readonly lineOf: (place: number) => number
 }
 
-function OutcomeView({ database, outcome, lineOf }: OutcomeViewProps) {
-  if (outcome.status === 'failed') return <Failed outcome={outcome} lineOf={lineOf} />
+function OutcomeView({ database, outcome }: OutcomeViewProps) {
+  if (outcome.status === 'failed') return <Failed outcome={outcome} />
   if (outcome.status === 'aborted')
     return (
       <p className="p-4">
@@ -91,7 +86,7 @@ function OutcomeView({ database, outcome, lineOf }: OutcomeViewProps) {
   return (
     <>
       <div className="flex min-h-8 shrink-0 flex-wrap items-center gap-x-3 border-b bg-card px-3 py-0.5 text-xs">
-        <p className="font-medium">{summaryOf(outcome)}</p>
+        <p className="font-medium">{countsOf(result)}</p>
         <p className="text-muted-foreground tabular-nums">
           {formatMilliseconds(result.durationMs)} in the database ·{' '}
           {formatMilliseconds(outcome.tookMs)} in all
@@ -115,20 +110,13 @@ function OutcomeView({ database, outcome, lineOf }: OutcomeViewProps) {
   )
 }
 
-function Failed({
-  outcome,
-  lineOf,
-}: {
-  readonly outcome: Outcome & { status: 'failed' }
-  readonly lineOf: (place: number) => number
-}) {
+function Failed({ outcome }: { readonly outcome: Outcome & { status: 'failed' } }) {
   const { position } = failureOf(outcome.error)
-  const line = position ? lineOf(outcome.statement.from) + position.line - 1 : 0
   return (
     <div className="grid content-start gap-2 overflow-auto p-3">
       <FailureNotice error={outcome.error} />
       <p className="text-xs text-muted-foreground">
-        {position ? `Line ${line}, column ${position.column} of the statement. ` : ''}
+        {position ? `Line ${position.line}, column ${position.column} of the statement. ` : ''}
         Failed after {formatMilliseconds(outcome.tookMs)}.
       </p>
       <pre className="overflow-x-auto rounded-md border bg-card p-3 text-xs leading-5 whitespace-pre-wrap">
@@ -138,15 +126,20 @@ function Failed({
   )
 }
 
+/** The statement on one line, without the comments before it. */
+const labelOf = ({ statement }: Outcome) =>
+  statement.text.replace(/^(?:\s|--.*|\/\*[\s\S]*?\*\/)+/, '').replace(/\s+/g, ' ')
+
 function summaryOf(outcome: Outcome): string {
-  if (outcome.status !== 'done')
-    return outcome.status === 'failed' ? failureOf(outcome.error).title : 'The request was given up'
-  const { columns, rows, rowsAffected, lastInsertId, truncated } = outcome.result
+  if (outcome.status === 'failed') return failureOf(outcome.error).title
+  if (outcome.status === 'aborted') return 'The request was given up'
+  return countsOf(outcome.result) + (outcome.result.truncated ? ', truncated' : '')
+}
+
+function countsOf({ columns, rows, rowsAffected, lastInsertId }: QueryResult): string {
   const changed = `${formatCountOf(rowsAffected, 'row')} affected`
   if (columns.length === 0)
     return lastInsertId === undefined ? changed : `${changed}, last id ${lastInsertId}`
-  const counted = truncated
-    ? `the first ${formatCount(rows.length)} rows`
-    : formatCountOf(rows.length, 'row')
+  const counted = formatCountOf(rows.length, 'row')
   return rowsAffected > 0 ? `${counted}, ${changed}` : counted
 }

@@ -60,10 +60,6 @@ export function RunBar({
         </Button>
         {running ? <Elapsed running={running} /> : null}
       </div>
-      <p id="sql-editor-help" className="text-xs text-muted-foreground max-xl:sr-only">
-        <kbd>{mod}+Enter</kbd> runs the statement at the cursor or the selection. <kbd>Esc</kbd>,
-        then <kbd>Tab</kbd> leaves the editor.
-      </p>
       <Limits options={options} onOptions={onOptions} />
     </div>
   )
@@ -127,6 +123,17 @@ function Elapsed({ running }: { readonly running: Running }) {
       {formatMilliseconds(Math.max(0, Math.round((now - running.startedAt) / 100) * 100))}
       {place}
     </span>
+  )
+}
+
+/** What the keys do, where everybody can read it. */
+export function EditorHelp() {
+  const mod = useModifierName()
+  return (
+    <p id="sql-editor-help" className="shrink-0 border-t px-3 py-0.5 text-xs text-muted-foreground">
+      <kbd>{mod}+Enter</kbd> runs the statement at the cursor or the selection. <kbd>Esc</kbd>, then{' '}
+      <kbd>Tab</kbd> leaves the editor.
+    </p>
   )
 }
 

@@ -38,7 +38,7 @@ export function useSplit() {
       onKeyDown={press}
       onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
       onPointerMove={drag}
-      className="relative z-10 h-px shrink-0 cursor-row-resize touch-none bg-border before:absolute before:inset-x-0 before:-top-1.5 before:h-3 hover:bg-primary focus-visible:outline-offset-0"
+      className="relative z-10 h-px shrink-0 cursor-row-resize touch-none bg-border before:absolute before:inset-x-0 before:-top-4.5 before:h-6 hover:bg-primary focus-visible:outline-offset-0"
     />
   )
   return { box, px, handle }

@@ -10,7 +10,6 @@ import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirro
 import { type SQLNamespace, sql } from '@codemirror/lang-sql'
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language'
 import { setDiagnostics } from '@codemirror/lint'
-import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search'
 import { Compartment, EditorState, Prec } from '@codemirror/state'
 import { drawSelection, EditorView, keymap, lineNumbers, placeholder } from '@codemirror/view'
 import { tags } from '@lezer/highlight'
@@ -18,6 +17,7 @@ import { useEffect, useRef } from 'react'
 import { sqliteDialect } from '@/lib/sql-dialect'
 import { type Statement, splitStatements, statementAt } from '@/lib/sql-statements'
 import { currentStatement } from './current-statement'
+import { searchOnDemand } from './search-on-demand'
 
 export interface SqlEditorHandle {
   /** The selection's statements, or the one at the cursor. */
@@ -28,7 +28,6 @@ export interface SqlEditorHandle {
   readonly clearMarks: () => void
   readonly insert: (text: string) => void
   readonly append: (text: string) => void
-  readonly lineOf: (place: number) => number
 }
 
 interface SqlEditorProps {
@@ -85,7 +84,7 @@ export function SqlEditor(props: SqlEditorProps) {
     })
   }, [schema])
 
-  return <div ref={host} className="h-full min-h-0 overflow-hidden bg-card" />
+  return <div ref={host} className="min-h-0 flex-1 overflow-hidden" />
 }
 
 /** A command that leaves nothing for other keymaps. */
@@ -130,7 +129,6 @@ function handleOf(view: EditorView): SqlEditorHandle {
       })
       view.focus()
     },
-    lineOf: (place) => view.state.doc.lineAt(Math.min(place, view.state.doc.length)).number,
   }
 }
 
@@ -144,7 +142,7 @@ const highlighting = HighlightStyle.define([
 
 const look = EditorView.theme({
   '&': { height: '100%', fontSize: '13px' },
-  '&.cm-focused': { outline: '2px solid var(--ring)', outlineOffset: '-2px' },
+  '&.cm-focused': { outline: '1px solid var(--ring)', outlineOffset: '-1px' },
   '.cm-scroller': { fontFamily: 'var(--font-mono)', lineHeight: '20px' },
   '.cm-content': { padding: '8px 0', caretColor: 'var(--foreground)' },
   '.cm-line': { padding: '0 12px 0 10px' },
@@ -160,7 +158,7 @@ const look = EditorView.theme({
   '&.cm-focused .cm-selectionBackground, .cm-selectionBackground': {
     background: 'var(--selection) !important',
   },
-  '.cm-selectionMatch': { background: 'var(--accent)' },
+  '.cm-searchMatch': { background: 'var(--selection)' },
   '&.cm-focused .cm-matchingBracket': {
     background: 'var(--accent)',
     outline: '1px solid var(--input)',
@@ -176,7 +174,12 @@ const look = EditorView.theme({
     borderRadius: '6px',
     boxShadow: 'var(--shadow)',
   },
-  '.cm-tooltip.cm-tooltip-autocomplete > ul': { fontFamily: 'var(--font-mono)', fontSize: '12px' },
+  '.cm-tooltip.cm-tooltip-autocomplete > ul': {
+    fontFamily: 'var(--font-mono)',
+    fontSize: '12px',
+    maxHeight: 'none',
+    overflow: 'hidden',
+  },
   '.cm-tooltip-autocomplete > ul > li': { padding: '3px 8px !important' },
   '.cm-tooltip-autocomplete > ul > li[aria-selected]': {
     background: 'var(--accent)',
@@ -188,6 +191,19 @@ const look = EditorView.theme({
     color: 'var(--foreground)',
     borderColor: 'var(--border)',
   },
+  '.cm-panel.cm-search .cm-button, .cm-panel.cm-search .cm-textfield': {
+    background: 'var(--card)',
+    border: '1px solid var(--input)',
+    borderRadius: '4px',
+    padding: '3px 8px',
+  },
+  '.cm-panel.cm-search label': {
+    fontSize: '12px',
+    display: 'inline-flex',
+    alignItems: 'center',
+    minHeight: '24px',
+  },
+  '.cm-panel.cm-search [name=close]': { width: '24px', height: '24px', fontSize: '16px' },
   '.cm-panel.cm-search input, .cm-panel.cm-search button': {
     fontFamily: 'var(--font-sans)',
     fontSize: '12px',
@@ -200,9 +216,9 @@ const extensions = [
   drawSelection(),
   bracketMatching(),
   closeBrackets(),
-  autocompletion({ icons: false }),
-  search({ top: true }),
-  highlightSelectionMatches(),
+  // A short list that needs no scrolling: the keys move through all there is.
+  autocompletion({ icons: false, maxRenderedOptions: 12 }),
+  searchOnDemand,
   syntaxHighlighting(highlighting),
   currentStatement,
   placeholder('select …'),
@@ -215,7 +231,6 @@ const extensions = [
   keymap.of([
     ...closeBracketsKeymap,
     ...completionKeymap,
-    ...searchKeymap,
     ...historyKeymap,
     ...defaultKeymap,
     indentWithTab,

@@ -10,7 +10,7 @@ import { failureOf } from '@/lib/api'
 import { keepDraft, readDraft } from '@/lib/draft'
 import type { Statement } from '@/lib/sql-statements'
 import { ResultPanel } from './result-panel'
-import { RunBar } from './run-bar'
+import { EditorHelp, RunBar } from './run-bar'
 import { SchemaTree } from './schema-tree'
 import { useSplit } from './splitter'
 import type { SqlEditorHandle } from './sql-editor'
@@ -43,7 +43,7 @@ export function SqlPage() {
           className="w-56 shrink-0 border-r max-lg:hidden"
         />
         <div ref={split.box} className="flex min-w-0 flex-1 flex-col">
-          <div style={{ height: split.px }} className="shrink-0">
+          <div style={{ height: split.px }} className="flex shrink-0 flex-col bg-card">
             <SqlEditor
               initialText={readDraft(draft)}
               schema={useNamespace(schema)}
@@ -52,6 +52,7 @@ export function SqlPage() {
               onRunAll={() => start(editor?.all())}
               onReady={setEditor}
             />
+            <EditorHelp />
           </div>
           {split.handle}
           <RunBar
@@ -68,7 +69,6 @@ export function SqlPage() {
               database={database.name}
               outcomes={outcomes}
               stale={running !== null && running.place === 1}
-              lineOf={(place) => editor?.lineOf(place) ?? 0}
             />
           ) : (
             <StarterQueries schema={schema} onPick={(sql) => editor?.append(sql)} />

@@ -11,11 +11,15 @@ interface StarterQueriesProps {
 /** What to try first, made from the tables there are. */
 export function StarterQueries({ schema, onPick }: StarterQueriesProps) {
   return (
-    <section className="grid max-w-2xl content-start gap-2 p-4">
+    <section className="grid max-w-2xl grid-cols-[minmax(0,1fr)] content-start gap-2 p-4">
       <h2 className="font-semibold">Results appear here</h2>
-      <p className="text-muted-foreground">Write a statement, or begin with one of these:</p>
-      <ul className="grid justify-items-start gap-1.5">
-        {startersFor(schema).map((sql) => (
+      <p className="text-muted-foreground">
+        {schema
+          ? 'Write a statement, or begin with one of these:'
+          : 'Write a statement and run it.'}
+      </p>
+      <ul className="grid grid-cols-[minmax(0,1fr)] justify-items-start gap-1.5">
+        {(schema ? startersFor(schema) : []).map((sql) => (
           <li key={sql} className="max-w-full">
             <button
               type="button"
@@ -31,9 +35,8 @@ export function StarterQueries({ schema, onPick }: StarterQueriesProps) {
   )
 }
 
-function startersFor(schema: SchemaInfo | undefined): readonly string[] {
+function startersFor({ tables }: SchemaInfo): readonly string[] {
   const catalogue = 'select type, name, tbl_name from sqlite_schema order by type, name;'
-  const tables = schema?.tables ?? []
   const first = tables[0]
   if (!first)
     return [

@@ -6,7 +6,6 @@ import { ChevronLeft, ChevronRight, RotateCw } from 'lucide-react'
 import { ResultGrid } from '@/components/data-grid/result-grid'
 import { FailureNotice } from '@/components/failure-notice'
 import { Button } from '@/components/ui/button'
-import { Skeleton } from '@/components/ui/skeleton'
 import { client, keys } from '@/lib/api'
 import { cn } from '@/lib/cn'
 import { formatCount, formatMilliseconds } from '@/lib/format'
@@ -53,16 +52,18 @@ export function RowsPane({ database, info, view, onView }: RowsPaneProps) {
           className={cn('min-h-0 flex-1 max-md:max-h-[70dvh]', isPlaceholderData && 'opacity-60')}
         />
       ) : error ? null : (
-        <Skeleton className="m-3 h-48" />
+        <div role="status" aria-label="Loading the rows" className="flex-1 bg-card" />
       )}
-      <Pager
-        view={view}
-        data={error ? undefined : data}
-        total={view.filters.length === 0 ? info.rowCount : null}
-        busy={isFetching}
-        onPage={(page) => onView({ ...view, page })}
-        onRefresh={() => void refresh()}
-      />
+      {error ? null : (
+        <Pager
+          view={view}
+          data={data}
+          total={view.filters.length === 0 ? info.rowCount : null}
+          busy={isFetching}
+          onPage={(page) => onView({ ...view, page })}
+          onRefresh={() => void refresh()}
+        />
+      )}
     </>
   )
 }

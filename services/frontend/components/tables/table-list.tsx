@@ -21,6 +21,7 @@ export function TableList({ database, schema, current, className }: TableListPro
           <li key={name}>
             <Link
               href={paths.table(database, name)}
+              prefetch={false}
               aria-current={name === current ? 'page' : undefined}
               className="flex h-7 items-center gap-2 rounded-sm px-2 font-mono text-xs hover:bg-accent aria-[current=page]:bg-primary-soft aria-[current=page]:font-semibold"
             >

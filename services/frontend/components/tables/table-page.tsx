@@ -7,7 +7,6 @@ import { useThisDatabase } from '@/components/databases/database-frame'
 import { NeedsRunning } from '@/components/databases/needs-running'
 import { FailureNotice } from '@/components/failure-notice'
 import { Button } from '@/components/ui/button'
-import { Skeleton } from '@/components/ui/skeleton'
 import { formatCountOf } from '@/lib/format'
 import { paths } from '@/lib/paths'
 import { readTableView, type TableView, writeTableView } from '@/lib/table-view'
@@ -58,7 +57,7 @@ export function TablePage({ table }: { readonly table: string }) {
           ) : info ? (
             <RowsPane database={database} info={info} view={view} onView={show} />
           ) : (
-            <Skeleton className="m-3 h-48" />
+            <Waiting />
           )}
         </div>
       </div>
@@ -114,5 +113,16 @@ function Missing({ database, table }: { readonly database: string; readonly tabl
         <Link href={paths.tables(database)}>Show all tables</Link>
       </Button>
     </section>
+  )
+}
+
+/** The bars where they will be, so that nothing moves when the rows arrive. */
+function Waiting() {
+  return (
+    <>
+      <div className="h-10 shrink-0 border-b bg-card" />
+      <div role="status" aria-label="Loading the table" className="flex-1 bg-card" />
+      <div className="h-10 shrink-0 border-t bg-card" />
+    </>
   )
 }

@@ -78,6 +78,7 @@ function TableOfTables({ name, schema }: { readonly name: string; readonly schem
               <th scope="row" className={`${cell} text-left font-normal`}>
                 <Link
                   href={paths.table(name, table)}
+                  prefetch={false}
                   className="rounded-sm py-1 font-mono font-medium hover:underline"
                 >
                   {table}

@@ -3,7 +3,11 @@ import { DropdownMenu as MenuPrimitive } from 'radix-ui'
 import type { ComponentProps } from 'react'
 import { cn } from '@/lib/cn'
 
-export const DropdownMenu = MenuPrimitive.Root
+/** Not modal, and drawn where it stands: the rest of the page stays reachable and the menu inside its landmark. */
+export function DropdownMenu(props: ComponentProps<typeof MenuPrimitive.Root>) {
+  return <MenuPrimitive.Root modal={false} {...props} />
+}
+
 export const DropdownMenuTrigger = MenuPrimitive.Trigger
 export const DropdownMenuRadioGroup = MenuPrimitive.RadioGroup
 
@@ -12,19 +16,17 @@ export function DropdownMenuContent({
   ...props
 }: ComponentProps<typeof MenuPrimitive.Content>) {
   return (
-    <MenuPrimitive.Portal>
-      <MenuPrimitive.Content
-        data-slot="dropdown-menu-content"
-        sideOffset={4}
-        align="end"
-        collisionPadding={8}
-        className={cn(
-          'z-50 min-w-44 rounded-md border bg-popover p-1 shadow-popover data-[state=open]:animate-in data-[state=open]:fade-in-0',
-          className,
-        )}
-        {...props}
-      />
-    </MenuPrimitive.Portal>
+    <MenuPrimitive.Content
+      data-slot="dropdown-menu-content"
+      sideOffset={4}
+      align="end"
+      collisionPadding={8}
+      className={cn(
+        'z-50 min-w-44 rounded-md border bg-popover p-1 shadow-popover data-[state=open]:animate-in data-[state=open]:fade-in-0',
+        className,
+      )}
+      {...props}
+    />
   )
 }
 

@@ -18,7 +18,7 @@ interface FieldProps {
 /** A control with its label, hint and error, joined as assistive software expects them. */
 export function Field({ label, hint, error, className, children }: FieldProps) {
   const id = useId()
-  const about = [hint ? `${id}-hint` : '', error ? `${id}-error` : ''].filter(Boolean).join(' ')
+  const about = error ? `${id}-error` : hint ? `${id}-hint` : ''
   return (
     <div data-slot="field" className={cn('grid content-start gap-1', className)}>
       <label htmlFor={id} className="font-medium">
@@ -34,7 +34,7 @@ export function Field({ label, hint, error, className, children }: FieldProps) {
           {error}
         </p>
       ) : null}
-      {hint ? (
+      {hint && !error ? (
         <p id={`${id}-hint`} className="text-xs text-muted-foreground">
           {hint}
         </p>

@@ -16,6 +16,7 @@ import { RuntimeUnavailableError, type WorkerRuntime } from '../runtime/worker-r
 import { type DatabaseRow, type MetadataStore, NameTakenError } from '../store/metadata-store.ts'
 import { AppError } from './app-error.ts'
 import type { Catalog } from './catalog.ts'
+import { CpuRate } from './cpu-rate.ts'
 import { newDatabaseId } from './database-id.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Telemetry } from './telemetry.ts'
@@ -36,6 +37,7 @@ export interface DatabasesOptions {
 /** The use cases of a database's life. Every method throws AppError. */
 export class Databases {
   readonly #o: DatabasesOptions
+  readonly #cpu = new CpuRate()
 
   constructor(options: DatabasesOptions) {
     this.#o = options
@@ -123,6 +125,7 @@ export class Databases {
     const row = this.require(name)
     await this.#o.catalog.update(row.id, { desired: 'deleted', state: 'deleting' })
     await this.#o.lifecycle.converge(row.id)
+    this.#cpu.forget(row.id)
   }
 
   async *logs(
@@ -148,7 +151,7 @@ export class Databases {
       uptimeSeconds,
       cpu: usage && {
         seconds: usage.cpuSeconds,
-        percent: percentOf(usage.cpuSeconds, uptimeSeconds),
+        percent: this.#cpu.percent(row.id, usage.cpuSeconds, uptimeSeconds ?? 0),
       },
       memory: usage && { usedBytes: usage.memoryBytes, limitBytes: usage.memoryLimitBytes },
       disk: { usedBytes, limitBytes: row.limits.maxSizeMb * 1024 * 1024 },
@@ -229,9 +232,6 @@ function differences(row: DatabaseRow, options: DatabaseSpawn): string[] {
     .filter(([key, value]) => value !== undefined && has[key] !== value)
     .map(([key]) => key)
 }
-
-const percentOf = (cpuSeconds: number, uptimeSeconds: number | null) =>
-  uptimeSeconds ? (100 * cpuSeconds) / uptimeSeconds : 0
 
 const writeCursor = (name: string) => Buffer.from(name).toString('base64url')
 const readCursor = (cursor: string) => Buffer.from(cursor, 'base64url').toString()

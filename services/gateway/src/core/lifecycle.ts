@@ -1,5 +1,6 @@
 import type { DatabaseId } from '@db-forge/contract'
 import type { EngineRegistry } from '../engines/engine-recipe.ts'
+import { KeyedQueue } from '../keyed-queue.ts'
 import {
   RuntimeUnavailableError,
   type WorkerEvent,
@@ -11,7 +12,6 @@ import type { WorkerConnection } from '../worker-link/worker-connection.ts'
 import type { WorkerLinks } from '../worker-link/worker-links.ts'
 import { AppError } from './app-error.ts'
 import type { Catalog } from './catalog.ts'
-import { KeyedQueue } from './keyed-queue.ts'
 import { RestartBackoff } from './restart-backoff.ts'
 import type { CoreLog } from './telemetry.ts'
 

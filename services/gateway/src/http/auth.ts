@@ -5,7 +5,7 @@ import type { Credentials } from '../core/credentials.ts'
 
 export const SESSION_COOKIE = 'dbforge_session'
 
-export interface Principal {
+interface Principal {
   readonly role: 'admin'
   /** Null for a token, which does not end. */
   readonly expiresAt: Date | null

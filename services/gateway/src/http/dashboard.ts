@@ -9,8 +9,11 @@ const API_SEGMENTS = new Set(['admin', 'api', 'health', 'metrics', 'docs', 'open
 export async function registerDashboard(app: FastifyInstance, upstream: string): Promise<void> {
   await app.register(httpProxy, {
     upstream,
+    // It has a line of its own for each request and each answer.
+    logLevel: 'warn',
     prefix: '/',
     httpMethods: ['GET', 'HEAD'],
+    proxyPayloads: false,
     config: { scope: null, quiet: true },
     preHandler: (request, reply, done) => {
       const segment = request.url.split(/[/?]/, 2)[1] ?? ''

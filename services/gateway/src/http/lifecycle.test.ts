@@ -2,7 +2,10 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Database, DatabaseStats, LogLine } from '@db-forge/contract'
+import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { composeGateway } from '../compose.ts'
+import { DataLockedError } from '../store/data-lock.ts'
 import { openTestGateway, type TestGateway } from '../testing/test-gateway.ts'
 
 let g: TestGateway
@@ -180,6 +183,13 @@ describe('the life of a database', () => {
       status: 200,
       body: { databases: { total: body.databases.length } },
     })
+  })
+
+  test('a second gateway on the same data is refused', async () => {
+    await expect(composeGateway(g.config, pino({ level: 'silent' }))).rejects.toThrow(
+      DataLockedError,
+    )
+    expect((await sql('Shop', 'select 1')).status).toBe(200)
   })
 
   test('after a restart of the gateway every database is as it was left', async () => {

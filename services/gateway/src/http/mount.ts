@@ -36,7 +36,7 @@ export class WithStatus<T> {
   }
 }
 
-export interface HandlerContext {
+interface HandlerContext {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   /** Query parameters that are not the route's own, where it takes any. */

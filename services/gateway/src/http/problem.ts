@@ -3,7 +3,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { AppError } from '../core/app-error.ts'
 
-export const PROBLEM_TYPE = 'application/problem+json'
+const PROBLEM_TYPE = 'application/problem+json'
 
 /** Every failure leaves as RFC 9457 problem details. What was not foreseen says nothing about its cause. */
 export function registerProblems(app: FastifyInstance): void {
@@ -19,7 +19,7 @@ export function registerProblems(app: FastifyInstance): void {
   )
 }
 
-export function sendProblem(reply: FastifyReply, error: AppError): FastifyReply {
+function sendProblem(reply: FastifyReply, error: AppError): FastifyReply {
   const { request } = reply
   const { status, title } = ERRORS[error.code]
   const problem: Problem = {

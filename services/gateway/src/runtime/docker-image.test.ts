@@ -11,10 +11,13 @@ const FILES = [
   'infra/docker/worker-sqlite.Dockerfile',
   'package-lock.json',
   'package.json',
-  'packages/contract/dist/wire/frame.js',
   'packages/contract/package.json',
-  'services/worker/dist/main.js',
+  'packages/contract/src/wire/frame.ts',
+  'packages/contract/tsconfig.json',
   'services/worker/package.json',
+  'services/worker/src/main.ts',
+  'services/worker/tsconfig.json',
+  'tsconfig.base.json',
 ]
 
 describe('the worker image', () => {
@@ -26,8 +29,8 @@ describe('the worker image', () => {
   async function checkout(): Promise<string> {
     const root = await mkdtemp(join(tmpdir(), 'dbf-'))
     onTestFinished(() => rm(root, { recursive: true, force: true }))
-    const unshipped = ['main.d.ts', 'main.js.map', 'main.test.js', 'testing/link.js']
-    for (const path of [...FILES, ...unshipped.map((name) => `services/worker/dist/${name}`)]) {
+    const unshipped = ['dist/main.js', 'src/main.test.ts', 'src/testing/link.ts']
+    for (const path of [...FILES, ...unshipped.map((name) => `services/worker/${name}`)]) {
       await mkdir(dirname(join(root, path)), { recursive: true })
       await writeFile(join(root, path), path)
     }
@@ -63,15 +66,15 @@ describe('the worker image', () => {
   test('stays the same when what is not shipped changes', async () => {
     const options = { image: 'worker', buildContext: await checkout() }
     const before = await provideWorkerImage(docker, options)
-    await writeFile(join(options.buildContext, 'services/worker/dist/main.d.ts'), 'changed')
+    await writeFile(join(options.buildContext, 'services/worker/src/main.test.ts'), 'changed')
     expect(await provideWorkerImage(docker, options)).toEqual(before)
   })
 
-  test('cannot be built of a worker that is not compiled', async () => {
+  test('cannot be built without the sources of the worker', async () => {
     const buildContext = await checkout()
-    await rm(join(buildContext, 'services/worker/dist'), { recursive: true })
+    await rm(join(buildContext, 'services/worker/src'), { recursive: true })
     const providing = provideWorkerImage(docker, { image: 'worker', buildContext })
-    await expect(providing).rejects.toThrow('services/worker/dist is not compiled')
+    await expect(providing).rejects.toThrow('services/worker/src is not there to build from')
   })
 
   test('that fails to build says what the build said last', async () => {

@@ -5,15 +5,18 @@ import type { DockerApi } from './docker-api.ts'
 import { RuntimeUnavailableError } from './worker-runtime.ts'
 
 const DOCKERFILE = 'infra/docker/worker-sqlite.Dockerfile'
-/** All that the image is made of, as in the Dockerfile's own ignore list. A folder stands for the compiled files in it. */
+/** All that the image is made of, as in the Dockerfile's own ignore list. `src` stands for the sources in it. */
 const MADE_OF = [
   DOCKERFILE,
   'package.json',
   'package-lock.json',
+  'tsconfig.base.json',
   'packages/contract/package.json',
-  'packages/contract/dist',
+  'packages/contract/tsconfig.json',
+  'packages/contract/src',
   'services/worker/package.json',
-  'services/worker/dist',
+  'services/worker/tsconfig.json',
+  'services/worker/src',
 ]
 const LAST_LINES = 20
 
@@ -29,7 +32,7 @@ export class WorkerImageError extends Error {
 export interface WorkerImageOptions {
   /** Its name. With a build context, its tag is replaced by a hash of all that goes into the image. */
   readonly image: string
-  /** A checkout with compiled workers, to build from. */
+  /** A checkout to build from. */
   readonly buildContext?: string | undefined
   /** That a build begins, and what it prints. */
   readonly onProgress?: (line: string) => void
@@ -92,15 +95,15 @@ async function filesOf(context: string): Promise<string[]> {
 }
 
 async function filesAt(context: string, path: string): Promise<string[]> {
-  if (!path.endsWith('/dist')) return [path]
+  if (!path.endsWith('/src')) return [path]
   const entries = await readdir(join(context, path), { recursive: true }).catch((cause) => {
-    throw new WorkerImageError(`${path} is not compiled`, [], { cause })
+    throw new WorkerImageError(`${path} is not there to build from`, [], { cause })
   })
   return entries.filter(isShipped).map((name) => join(path, name))
 }
 
 function isShipped(name: string): boolean {
-  return name.endsWith('.js') && !name.endsWith('.test.js') && !name.startsWith('testing/')
+  return name.endsWith('.ts') && !name.endsWith('.test.ts') && !name.startsWith('testing/')
 }
 
 async function hashOf(context: string, files: readonly string[]): Promise<string> {

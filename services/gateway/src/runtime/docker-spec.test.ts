@@ -76,10 +76,7 @@ const AllowedContainer = z.strictObject({
         Source: z.string().regex(/^(?:\/[^/]+)+\/db_[a-z0-9]{12}$/u),
         Target: z.literal('/data'),
         ReadOnly: z.literal(false),
-        BindOptions: z.strictObject({
-          Propagation: z.literal('rprivate'),
-          NonRecursive: z.literal(true),
-        }),
+        BindOptions: z.strictObject({ NonRecursive: z.literal(true) }),
       }),
     ]),
   }),

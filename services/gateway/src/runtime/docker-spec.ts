@@ -127,14 +127,18 @@ function bounds({ memoryMb, cpus, maxSizeMb }: WorkerSpec['limits']) {
   }
 }
 
-/** As a mount and not as a `Binds` string, in which a colon would begin another field; and never made by Docker. */
+/**
+ * As a mount and not as a `Binds` string, in which a colon would begin another field; and never made by Docker. How
+ * later mounts propagate is Docker's choice: not at all, but for a folder in one of its volumes, where it insists on
+ * taking over those of the host.
+ */
 function ownFolder(hostDir: string) {
   return {
     Type: 'bind' as const,
     Source: hostDir,
     Target: DATA_DIR,
     ReadOnly: false,
-    BindOptions: { Propagation: 'rprivate' as const, NonRecursive: true },
+    BindOptions: { NonRecursive: true },
   }
 }
 

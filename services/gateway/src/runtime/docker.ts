@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DatabaseId } from '@db-forge/contract'
+import { KeyedQueue } from '../keyed-queue.ts'
 import { type DataLayout, dataLayout } from './data-layout.ts'
 import { giveFolder, makeDatabaseFolder, removeDatabaseFolder } from './database-folder.ts'
 import { type DockerApi, type DockerContainer, DockerRefusedError } from './docker-api.ts'
@@ -14,7 +15,6 @@ import {
   workerContainer,
   workerContainerName,
 } from './docker-spec.ts'
-import { OneByOne } from './one-by-one.ts'
 import { workerReady } from './worker-ready.ts'
 import {
   type CallOptions,
@@ -53,7 +53,7 @@ export class DockerRuntime implements WorkerRuntime {
     'Each database has a container of its own, held to its memory and processor limits, with no network, no privileges, a read-only system and its own folder only.'
   readonly #docker: DockerApi
   readonly #options: DockerRuntimeOptions
-  readonly #turns = new OneByOne()
+  readonly #turns = new KeyedQueue<string>()
   readonly #closed = new AbortController()
 
   constructor(options: DockerRuntimeOptions) {
@@ -69,7 +69,11 @@ export class DockerRuntime implements WorkerRuntime {
       const there = await this.#fitting(body, spec, opts)
       if (there?.running) return this.#info(id, there)
       await this.#prepareFolder(id)
-      await this.#bringUp(body, spec, there !== null, opts)
+      await this.#bringUp(body, spec, there !== null, opts).catch(async (error: unknown) => {
+        // Removed by hand between our look and its start.
+        if (!there || (await this.#own(id))) throw error
+        await this.#bringUp(body, spec, false, opts)
+      })
       const started = await this.#own(id)
       if (!started) throw new WorkerStartError('the container was removed as it started')
       return this.#info(id, started)
@@ -211,39 +215,44 @@ export class DockerRuntime implements WorkerRuntime {
 
   /** Creates the container if it is not there, starts it, and waits for the worker in it. */
   async #bringUp(body: WorkerContainer, spec: WorkerSpec, there: boolean, opts: CallOptions) {
-    const over = new AbortController()
-    const gone = new AbortController()
     try {
       if (!there) await this.#create(body)
       await this.#docker.start(body.name)
-      const exited = this.#docker.exited(body.name, { signal: over.signal })
-      exited.then(() => gone.abort(new Error('the worker ended'))).catch(() => {})
-      await this.#ready(spec, { signal: either(gone.signal, opts.signal), ranBefore: false })
+      await this.#ready(spec, { ...opts, ranBefore: false })
     } catch (cause) {
       opts.signal?.throwIfAborted()
       if (cause instanceof RuntimeUnavailableError) throw cause
       throw await this.#startError(body.name, cause)
+    }
+  }
+
+  /** Waits for the worker in a running container, and no longer than that runs. */
+  async #ready(spec: WorkerSpec, how: CallOptions & { ranBefore: boolean }): Promise<void> {
+    const over = new AbortController()
+    const gone = new AbortController()
+    const name = workerContainerName(spec.databaseId)
+    const exited = this.#docker.exited(name, { signal: over.signal })
+    exited.then(() => gone.abort(new Error('the worker ended'))).catch(() => {})
+    try {
+      await workerReady({
+        runDir: this.#options.layout.runDir(spec.databaseId),
+        databaseId: spec.databaseId,
+        timeoutMs: this.#options.readyTimeoutMs ?? READY_MS,
+        accepts: ({ specHash }) => specHash === spec.hash,
+        ranBefore: how.ranBefore,
+        signal: either(gone.signal, how.signal),
+      })
     } finally {
       over.abort()
     }
   }
 
-  #ready(spec: WorkerSpec, how: { signal: AbortSignal; ranBefore: boolean }): Promise<void> {
-    return workerReady({
-      runDir: this.#options.layout.runDir(spec.databaseId),
-      databaseId: spec.databaseId,
-      timeoutMs: this.#options.readyTimeoutMs ?? READY_MS,
-      accepts: ({ specHash }) => specHash === spec.hash,
-      ...how,
-    })
-  }
-
-  async #answers(spec: WorkerSpec, { signal }: CallOptions): Promise<boolean> {
+  async #answers(spec: WorkerSpec, opts: CallOptions): Promise<boolean> {
     try {
-      await this.#ready(spec, { signal: either(signal), ranBefore: true })
+      await this.#ready(spec, { ...opts, ranBefore: true })
       return true
     } catch {
-      signal?.throwIfAborted()
+      opts.signal?.throwIfAborted()
       return false
     }
   }

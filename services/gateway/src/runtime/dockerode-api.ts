@@ -18,6 +18,7 @@ const ANSWER_MS = 30_000
 
 /** What dockerode can do and its types do not say. */
 interface Untyped {
+  createContainer(body: WorkerContainer & { abortSignal: AbortSignal }): Promise<unknown>
   ping(opts: { abortSignal: AbortSignal }): Promise<unknown>
   getEvents(opts: {
     since: string

@@ -82,7 +82,7 @@ describe('process runtime', () => {
     await runtime.ensure(testSpec(id))
     const { pid } = await workerIdentity(layout, id)
     process.kill(pid, 'SIGSTOP')
-    const next = new ProcessRuntime({ layout, workerEntry, readyTimeoutMs: 300, graceMs: 300 })
+    const next = new ProcessRuntime({ layout, workerEntry, readyTimeoutMs: 3000, graceMs: 300 })
     expect((await next.inspect(id))?.state.status).toBe('running')
     await next.ensure(testSpec(id))
     expect((await workerIdentity(layout, id)).pid).not.toBe(pid)

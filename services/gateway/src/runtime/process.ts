@@ -2,9 +2,9 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseId } from '@db-forge/contract'
 import { SOCKETS } from '@db-forge/contract/wire'
+import { KeyedQueue } from '../keyed-queue.ts'
 import type { DataLayout } from './data-layout.ts'
 import { makeDatabaseFolder, removeDatabaseFolder } from './database-folder.ts'
-import { OneByOne } from './one-by-one.ts'
 import { type ProcessRecord, ProcessRecords } from './process-record.ts'
 import { workerEnv } from './worker-env.ts'
 import { workerHealth } from './worker-health.ts'
@@ -53,8 +53,8 @@ export class ProcessRuntime implements WorkerRuntime {
   readonly #readyMs: number
   readonly #graceMs: number
   readonly #records: ProcessRecords
-  readonly #turns = new OneByOne()
-  readonly #finding = new OneByOne()
+  readonly #turns = new KeyedQueue<string>()
+  readonly #finding = new KeyedQueue<string>()
   readonly #known = new Map<DatabaseId, WorkerProcess>()
   readonly #listeners = new Set<(event: WorkerEvent) => void>()
   #closed = false

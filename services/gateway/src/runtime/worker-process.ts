@@ -111,7 +111,7 @@ function send(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
 }
 
 /** A pid alone proves nothing: after a reboot, or after a while, it is another program's. */
-export async function isWorkerOf(databaseDir: string, pid: number): Promise<boolean> {
+async function isWorkerOf(databaseDir: string, pid: number): Promise<boolean> {
   const command = process.platform === 'linux' ? await procCommand(pid) : await psCommand(pid)
   return command.trimEnd().endsWith(` ${databaseDir}`)
 }

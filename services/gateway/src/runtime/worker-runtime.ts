@@ -16,7 +16,7 @@ export interface WorkerSpec {
   readonly hash: string
 }
 
-export type WorkerState =
+type WorkerState =
   /** `since` is when the worker's process started. */
   | { readonly status: 'running'; readonly since: Date }
   | { readonly status: 'exited'; readonly exitCode: number | null; readonly oomKilled: boolean }
@@ -103,6 +103,6 @@ export interface WorkerRuntime {
   /** Calls back until the signal aborts. Events may be missed; who needs certainty lists. */
   watch(onEvent: (event: WorkerEvent) => void, opts: { readonly signal: AbortSignal }): void
   ping(opts?: CallOptions): Promise<void>
-  /** Lets go of what the gateway holds. Workers that can outlive it do. */
+  /** Lets go of what the gateway holds. Containers go on; processes end with the gateway that stops. */
   close(): Promise<void>
 }

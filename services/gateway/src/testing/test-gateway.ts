@@ -8,7 +8,7 @@ import { type Config, readConfig } from '../config.ts'
 
 export const ADMIN_TOKEN = 'test-token-of-some-length'
 
-export interface Answered<T = unknown> {
+interface Answered<T = unknown> {
   readonly status: number
   readonly headers: Record<string, unknown>
   readonly body: T
@@ -52,6 +52,7 @@ async function open(folder: string, env: Record<string, string>): Promise<TestGa
     config,
     pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }),
   )
+  gateway.start()
   const call: TestGateway['call'] = async <T>(
     method: string,
     path: string,

@@ -14,7 +14,7 @@ function declaredType(declared: string | null): ColumnType | null {
 }
 
 /** Members of a row that is an object: the names, made unique where several columns bear one. */
-export function uniqueKeys(names: readonly string[]): string[] {
+function uniqueKeys(names: readonly string[]): string[] {
   const taken = new Set(names)
   const seen = new Set<string>()
   return names.map((name) => {

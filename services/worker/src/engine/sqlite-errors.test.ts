@@ -17,6 +17,8 @@ describe('failures', () => {
     ['select 1,, 2', 'sql.error', 'SQLITE_ERROR', 9],
     ["select '日本語', nope from t", 'sql.error', 'SQLITE_ERROR', 14],
     ['select 1 from t as nope, Nope', 'sql.error', 'SQLITE_ERROR', undefined],
+    ["select ',', (1, 2), a from t where ) group by (1, 2)", 'sql.error', 'SQLITE_ERROR', 35],
+    ['select id from t, t as u', 'sql.error', 'SQLITE_ERROR', 7],
     ["select 'abc", 'sql.error', 'SQLITE_ERROR', 7],
     ['select (1', 'sql.error', 'SQLITE_ERROR', 9],
     [

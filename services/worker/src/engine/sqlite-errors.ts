@@ -39,11 +39,15 @@ function fromNative(error: NativeError, sql: string, details: FailureDetails): W
   )
 }
 
+/** The file or its disk is at fault, not the statement. */
+const BROKEN = /^SQLITE_(?:IOERR|CORRUPT|NOTADB|CANTOPEN|READONLY)/
+
 function codeOf(sqlCode: string, message: string): ErrorCode {
   if (sqlCode.startsWith('SQLITE_CONSTRAINT')) return 'sql.constraint'
   if (sqlCode.startsWith('SQLITE_FULL')) return 'quota.exceeded'
   if (sqlCode.startsWith('SQLITE_BUSY') || sqlCode.startsWith('SQLITE_LOCKED'))
     return 'database.busy'
+  if (BROKEN.test(sqlCode)) return 'database.failed'
   if (sqlCode === 'SQLITE_INTERRUPT') return 'query.timeout'
   if (sqlCode.startsWith('SQLITE_AUTH')) return 'sql.denied'
   if (sqlCode === 'SQLITE_MISUSE' && message.includes('more than one statement'))

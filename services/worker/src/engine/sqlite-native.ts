@@ -1,13 +1,12 @@
 /** The guard's compiled part (`native/`), as JavaScript sees it; `native/node.c` says what each function takes. */
 import { fileURLToPath } from 'node:url'
 
-/** @internal */
 export interface NativeColumn {
   readonly name: string
   readonly declared: string | null
 }
 
-export interface NativeStatement {
+interface NativeStatement {
   readonly id: number
   /** Bits of DOES. */
   readonly does: number

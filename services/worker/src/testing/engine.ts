@@ -8,7 +8,7 @@ import { temporaryFolder } from './worker-process.ts'
 
 const defaults = { maxRows: 1000, timeoutMs: 30_000, readOnly: false, rowFormat: 'object' } as const
 
-export function textOf(payload: Payload): string {
+function textOf(payload: Payload): string {
   if (typeof payload === 'string') return payload
   const text = Buffer.concat(payload.parts).toString()
   payload.release()

@@ -5,7 +5,7 @@
  */
 import { AppError } from '../app-error.ts'
 
-export const COMPARISONS = ['eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'like', 'ilike'] as const
+const COMPARISONS = ['eq', 'neq', 'gt', 'gte', 'lt', 'lte', 'like', 'ilike'] as const
 export type Comparison = (typeof COMPARISONS)[number]
 
 export type Filter =
@@ -21,7 +21,7 @@ export type Filter =
   | { readonly kind: 'and' | 'or'; readonly filters: readonly Filter[] }
 
 const IS_VALUES = ['null', 'not_null', 'true', 'false'] as const
-export type IsValue = (typeof IS_VALUES)[number]
+type IsValue = (typeof IS_VALUES)[number]
 
 const DEPTH_MAX = 10
 

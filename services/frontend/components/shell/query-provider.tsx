@@ -1,30 +1,13 @@
 'use client'
 
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { ThemeProvider } from 'next-themes'
 import { type ReactNode, useState } from 'react'
 import { failureOf, isSignedOut } from '@/lib/api'
 import { paths } from '@/lib/paths'
 
-export function Providers({
-  nonce,
-  children,
-}: {
-  readonly nonce: string
-  readonly children: ReactNode
-}) {
+export function QueryProvider({ children }: { readonly children: ReactNode }) {
   const [queryClient] = useState(newQueryClient)
-  return (
-    <ThemeProvider
-      attribute="class"
-      defaultTheme="system"
-      enableSystem
-      disableTransitionOnChange
-      nonce={nonce}
-    >
-      <QueryClientProvider client={queryClient}>{children}</QueryClientProvider>
-    </ThemeProvider>
-  )
+  return <QueryClientProvider client={queryClient}>{children}</QueryClientProvider>
 }
 
 function newQueryClient(): QueryClient {
@@ -45,6 +28,5 @@ function newQueryClient(): QueryClient {
 /** With a fresh document, so that nothing the session could see stays in memory. */
 function leaveIfSignedOut(error: Error) {
   const { pathname, search } = window.location
-  if (isSignedOut(error) && pathname !== paths.signIn())
-    window.location.replace(paths.signIn(pathname + search))
+  if (isSignedOut(error)) window.location.replace(paths.signIn(pathname + search))
 }

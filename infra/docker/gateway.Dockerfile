@@ -1,0 +1,39 @@
+# The gateway, made from a clean checkout. Stages and their reasons are those of worker-sqlite.Dockerfile.
+
+FROM node:24-trixie AS packages
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY packages/client/package.json packages/client/
+COPY packages/contract/package.json packages/contract/
+COPY services/gateway/package.json services/gateway/
+COPY services/worker/package.json services/worker/
+RUN npm ci --workspace=services/gateway --include-workspace-root --ignore-scripts --no-audit --no-fund
+
+FROM node:24-trixie AS sqlite
+WORKDIR /better-sqlite3
+RUN sed -i -E '/^ *(Add|Remove)CleanupHook\(\);$/d' /usr/local/include/node/node_object_wrap.h
+COPY --from=packages /app/node_modules/better-sqlite3 ./
+RUN JOBS=max npm_config_nodedir=/usr/local npm run build-release
+
+FROM packages AS build
+COPY tsconfig.base.json ./
+COPY packages packages
+COPY services services
+RUN node_modules/.bin/tsc -b services/gateway services/worker \
+ && find packages services -path '*/dist/*' -type f ! -name '*.js' -delete
+
+FROM packages AS production
+RUN npm ci --workspace=services/gateway --omit=dev --ignore-scripts --no-audit --no-fund \
+ && rm -r node_modules/better-sqlite3/deps node_modules/better-sqlite3/src
+
+FROM node:24-trixie-slim
+RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn-*
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=production /app ./
+COPY --from=sqlite /better-sqlite3/build/Release/better_sqlite3.node node_modules/better-sqlite3/build/Release/
+COPY --from=build /app/packages/contract/dist packages/contract/dist
+COPY --from=build /app/services/gateway/dist services/gateway/dist
+COPY --from=build /app/services/worker/dist services/worker/dist
+# Runs as root, for Docker's socket and to give each worker its folder; compose takes root's other powers away.
+ENTRYPOINT ["node", "services/gateway/dist/main.js"]

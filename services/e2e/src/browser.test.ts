@@ -1,0 +1,283 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { findChromium, launchChromium, NO_CHROMIUM } from './browser-chromium.ts'
+import { makeShop } from './browser-shop.ts'
+import {
+  databaseRow,
+  enterToken,
+  live,
+  openDeleteDialog,
+  openSpawnDialog,
+  runSql,
+  signIn,
+} from './browser-steps.ts'
+import { settle, views } from './browser-views.ts'
+import { type Watch, watch } from './browser-watch.ts'
+import { type Product, startProduct } from './product.ts'
+
+const START_MS = 120_000
+const TEST_MS = 60_000
+const STEP_MS = 20_000
+const chromiumPath = await findChromium()
+
+describe.skipIf(!chromiumPath)(
+  chromiumPath ? 'dashboard' : `dashboard: skipped, since ${NO_CHROMIUM}`,
+  { timeout: TEST_MS },
+  () => {
+    let product: Product
+    let browser: Browser
+    beforeAll(async () => {
+      if (!chromiumPath) return
+      product = await startProduct()
+      browser = await launchChromium(chromiumPath)
+    }, START_MS)
+    afterAll(async () => {
+      await browser?.close()
+      await product?.stop()
+    }, START_MS)
+
+    /** A page of a browser of its own that is watched: at the end of the test nothing bad may have been seen. */
+    async function newPage() {
+      const context = await browser.newContext({ baseURL: product.url })
+      const page = await context.newPage()
+      page.setDefaultTimeout(STEP_MS)
+      const watched = await watch(page, product.url)
+      onTestFinished(async () => {
+        const readable = page.url().startsWith(product.url) ? await readableByScript(page) : ''
+        await context.close()
+        await product.deleteAllDatabases()
+        expect(watched.problems).toEqual([])
+        expect(readable).not.toContain(product.token)
+      })
+      return { context, page, watched }
+    }
+
+    async function signedIn() {
+      const opened = await newPage()
+      await signIn(opened.page, product.token)
+      return opened
+    }
+
+    test('a wrong token is refused with a reason, the right one opens the databases', async () => {
+      const { page, watched } = await newPage()
+      watched.expectRefusal(401, '/admin/session')
+      await page.goto('/sign-in')
+      await enterToken(page, 'wrong token, wrong token')
+      await page.getByText('The token is not valid').first().waitFor()
+      await enterToken(page, product.token)
+      await page.getByRole('heading', { name: 'Databases', exact: true }).waitFor()
+    })
+
+    test('no script can read the token or the session', async () => {
+      const { context, page } = await signedIn()
+      const cookies = await context.cookies()
+      expect(cookies).toEqual([expect.objectContaining({ httpOnly: true, sameSite: 'Strict' })])
+      const readable = await readableByScript(page)
+      expect(readable).not.toContain(product.token)
+      expect(readable).not.toContain(cookies[0]?.value)
+      expect(await page.evaluate(() => document.cookie)).toBe('')
+    })
+
+    test('where there is no database, the first one is spawned on the page itself', async () => {
+      const { page } = await signedIn()
+      await page.getByRole('heading', { name: 'Spawn the first database' }).waitFor()
+      await page.getByLabel('Name', { exact: true }).fill('first')
+      await page.getByRole('button', { name: 'Spawn database' }).click()
+      await databaseRow(page, 'first', 'running').waitFor()
+    })
+
+    test('a database spawned through the dialog is seen to run', async () => {
+      const { page } = await newPage()
+      await product.client.databases.spawn({ params: { name: 'neighbour' } })
+      await signIn(page, product.token)
+      const dialog = await openSpawnDialog(page)
+      await dialog.getByLabel('Name', { exact: true }).fill('shop')
+      await dialog.getByLabel('Memory, MiB').fill('96')
+      await dialog.getByRole('button', { name: 'Spawn database' }).click()
+      await databaseRow(page, 'shop', 'running').waitFor()
+      await dialog.waitFor({ state: 'detached' })
+      const { state, limits } = await product.client.databases.get({ params: { name: 'shop' } })
+      expect({ state, memoryMb: limits.memoryMb }).toEqual({ state: 'running', memoryMb: 96 })
+    })
+
+    test('the console shows the rows of a statement', async () => {
+      const { page } = await withShop()
+      await openPage(page, 'SQL')
+      await runSql(page, 'select 40 + 2 as answer')
+      const grid = page.getByRole('grid', { name: 'Rows of the result' })
+      await grid.getByRole('columnheader', { name: 'answer' }).waitFor()
+      await grid.getByRole('gridcell', { name: '42', exact: true }).waitFor()
+      await page.getByText('1 row', { exact: true }).waitFor()
+    })
+
+    test('an SQL error is shown with its message, its code and its place', async () => {
+      const { page, watched } = await withShop()
+      watched.expectRefusal(400, '/api/db/shop/query')
+      await openPage(page, 'SQL')
+      await runSql(page, 'select 1;\nselect 2,\n  from nothing')
+      const results = page.getByRole('region', { name: 'Results' })
+      const alert = results.getByRole('alert')
+      await alert.getByText('near "from": syntax error').waitFor()
+      await alert.getByText('SQLITE_ERROR').waitFor()
+      await results.getByText('Line 2, column 3 of the statement').waitFor()
+      expect(await page.locator('.cm-lintRange-error').textContent()).toBe('from')
+    })
+
+    test('what SQL made is browsed as a table', async () => {
+      const { page } = await withShop()
+      await openPage(page, 'SQL')
+      await runSql(page, 'create table note (id integer primary key, body text not null)')
+      await page.getByText('0 rows affected', { exact: true }).waitFor()
+      await runSql(page, "insert into note (body) values ('first note'), ('second note')")
+      await page.getByText(/^2 rows affected/).waitFor()
+      await openPage(page, 'Tables')
+      await page.getByRole('link', { name: 'note' }).click()
+      const grid = page.getByRole('grid', { name: 'Rows of note' })
+      await grid.getByRole('gridcell', { name: 'first note' }).waitFor()
+      await grid.getByRole('gridcell', { name: 'second note' }).waitFor()
+      await page.getByText('Rows 1–2 of 2').waitFor()
+    })
+
+    test('a stop by the API is seen without a reload, and undone by a click', async () => {
+      const { page } = await withShop()
+      await databaseRow(page, 'shop', 'running').waitFor()
+      await live(page)
+      const document = await documentOf(page)
+      await product.client.databases.stop({ params: { name: 'shop' } })
+      await databaseRow(page, 'shop', 'stopped').waitFor()
+      await page.getByRole('button', { name: 'Start shop' }).click()
+      await databaseRow(page, 'shop', 'running').waitFor()
+      expect(await documentOf(page)).toBe(document)
+      const { state } = await product.client.databases.get({ params: { name: 'shop' } })
+      expect(state).toBe('running')
+    })
+
+    test('a console whose database was stopped elsewhere says so and offers to start it', async () => {
+      const { page } = await withShop()
+      await openPage(page, 'SQL')
+      await page.getByRole('textbox', { name: 'SQL editor' }).fill('select 7 * 6 as answer')
+      await live(page)
+      await product.client.databases.stop({ params: { name: 'shop' } })
+      await page.getByText('Queries are refused.').waitFor()
+      expect(await page.getByRole('button', { name: 'Run', exact: true }).isDisabled()).toBe(true)
+      await page.getByRole('button', { name: 'Start it' }).click()
+      await page.getByText('Queries are refused.').waitFor({ state: 'detached' })
+      await page.getByRole('button', { name: 'Run', exact: true }).click()
+      await page.getByRole('gridcell', { name: '42', exact: true }).waitFor()
+    })
+
+    test('a database is deleted only after its name was typed, and then everywhere', async () => {
+      const { page } = await withShop()
+      const other = await newPage()
+      await signIn(other.page, product.token)
+      await databaseRow(other.page, 'shop', 'running').waitFor()
+      const dialog = await openDeleteDialog(page, 'shop')
+      const confirm = dialog.getByRole('button', { name: 'Delete for good' })
+      await dialog.getByRole('textbox').fill('Shop')
+      expect(await confirm.isDisabled()).toBe(true)
+      await dialog.getByRole('textbox').fill('shop')
+      await confirm.click()
+      for (const view of [page, other.page])
+        await view.getByRole('heading', { name: 'Spawn the first database' }).waitFor()
+      expect((await product.client.databases.list()).items).toEqual([])
+    })
+
+    test('signing out ends the session, not only the page', async () => {
+      const { context, page } = await signedIn()
+      const [session] = await context.cookies()
+      await page.getByRole('button', { name: 'Sign out' }).click()
+      await page.getByRole('heading', { name: 'Sign in to DB-Forge' }).waitFor()
+      expect(await context.cookies()).toEqual([])
+      const answer = await fetch(`${product.url}/admin/databases`, {
+        headers: { cookie: `${session?.name}=${session?.value}` },
+      })
+      expect(answer.status).toBe(401)
+    })
+
+    test('whoever is not signed in is asked to, and then gets the page that was wanted', async () => {
+      const { page, watched } = await newPage()
+      await product.client.databases.spawn({ params: { name: 'shop' } })
+      watched.expectRefusal(401, '/admin/databases/shop')
+      await page.goto('/db/shop')
+      await enterToken(page, product.token)
+      await page.getByRole('region', { name: 'Use of resources' }).waitFor()
+      expect(new URL(page.url()).pathname).toBe('/db/shop')
+    })
+
+    async function withShop() {
+      const opened = await newPage()
+      await product.client.databases.spawn({ params: { name: 'shop' } })
+      await signIn(opened.page, product.token)
+      return opened
+    }
+
+    /** From the list of databases, or from another page of the same one. */
+    async function openPage(page: Page, name: 'SQL' | 'Tables') {
+      const shop = page.getByRole('link', { name: 'shop', exact: true }).first()
+      if (page.url().endsWith('/databases')) await shop.click()
+      await page.getByRole('navigation', { name: 'Pages of shop' }).getByText(name).click()
+    }
+
+    describe('each page, light and dark', () => {
+      let context: BrowserContext
+      let page: Page
+      let watched: Watch
+      beforeAll(async () => {
+        context = await browser.newContext({ baseURL: product.url, reducedMotion: 'reduce' })
+        page = await context.newPage()
+        page.setDefaultTimeout(STEP_MS)
+        watched = await watch(page, product.url)
+        watched.expectRefusal(401, '/admin/session')
+        watched.expectRefusal(400, '/api/db/shop/query')
+        watched.expectRefusal(404, '/admin/databases/nowhere')
+      })
+      afterAll(async () => {
+        await context?.close()
+        await product.deleteAllDatabases()
+      })
+
+      describe.each(['nothing', 'session', 'shop'] as const)('with %s', (needs) => {
+        beforeAll(async () => {
+          if (needs === 'session') await signIn(page, product.token)
+          if (needs === 'shop') await makeShop(product.client)
+        })
+
+        test.each(views.filter((view) => view.needs === needs))(
+          '$name: axe finds nothing, and 320 px are wide enough',
+          async ({ open }) => {
+            await page.setViewportSize({ width: 1280, height: 800 })
+            await open(page)
+            for (const colorScheme of ['light', 'dark'] as const) {
+              await page.emulateMedia({ colorScheme })
+              await expect.poll(() => isDark(page)).toBe(colorScheme === 'dark')
+              await settle(page)
+              const { violations } = await new AxeBuilder({ page }).analyze()
+              const found = violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])
+              expect(found, colorScheme).toEqual([])
+            }
+            await page.setViewportSize({ width: 320, height: 700 })
+            await expect.poll(() => widthBeyondScreen(page)).toBe(0)
+            expect(watched.problems.splice(0)).toEqual([])
+          },
+        )
+      })
+    })
+  },
+)
+
+/** Everything that a script of the page could take away. */
+function readableByScript(page: Page): Promise<string> {
+  return page.evaluate(() =>
+    JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]),
+  )
+}
+
+/** Differs for each document that the page has loaded. */
+const documentOf = (page: Page) => page.evaluate(() => performance.timeOrigin)
+
+const isDark = (page: Page) =>
+  page.evaluate(() => document.documentElement.classList.contains('dark'))
+
+const widthBeyondScreen = (page: Page) =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)

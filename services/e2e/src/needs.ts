@@ -1,0 +1,36 @@
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe } from 'vitest'
+import { command, repository } from './command.ts'
+
+/** Why something that a test needs is not there; null if it is. */
+export type Absence = string | null
+
+/** A suite that is skipped where something is absent, and then says so in its name. */
+export function suite(name: string, absence: Absence, body: () => void): void {
+  describe.skipIf(absence !== null)(absence ? `${name}: skipped, since ${absence}` : name, body)
+}
+
+export async function dockerComposeAbsence(): Promise<Absence> {
+  try {
+    await command('docker', ['version', '--format', '{{.Server.Version}}'])
+    await command('docker', ['compose', 'version'])
+    return null
+  } catch (error) {
+    const said = (error as Error).message.trim().split('\n').at(-1)
+    return `docker compose is not to be had (${said})`
+  }
+}
+
+/** A database of real data, which lies beside the checkout on the machines of its developers. */
+export const chinookFile = join(repository, '../shared/data/Chinook_Sqlite.sql')
+export const chinookAbsence: Absence = (await isThere(chinookFile))
+  ? null
+  : 'there is no ../shared/data/Chinook_Sqlite.sql'
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
