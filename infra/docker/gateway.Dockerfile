@@ -15,6 +15,13 @@ RUN sed -i -E '/^ *(Add|Remove)CleanupHook\(\);$/d' /usr/local/include/node/node
 COPY --from=packages /app/node_modules/better-sqlite3 ./
 RUN JOBS=max npm_config_nodedir=/usr/local npm run build-release
 
+FROM node:24-trixie AS guard
+WORKDIR /app
+COPY --from=packages /app/node_modules/better-sqlite3/package.json node_modules/better-sqlite3/
+COPY --from=packages /app/node_modules/better-sqlite3/deps/sqlite3 node_modules/better-sqlite3/deps/sqlite3
+COPY services/worker/native services/worker/native
+RUN node services/worker/native/build.mjs /guard
+
 FROM packages AS build
 COPY tsconfig.base.json ./
 COPY packages packages
@@ -35,5 +42,6 @@ COPY --from=sqlite /better-sqlite3/build/Release/better_sqlite3.node node_module
 COPY --from=build /app/packages/contract/dist packages/contract/dist
 COPY --from=build /app/services/gateway/dist services/gateway/dist
 COPY --from=build /app/services/worker/dist services/worker/dist
+COPY --from=guard /guard services/worker/dist/native
 # Runs as root, for Docker's socket and to give each worker its folder; compose takes root's other powers away.
 ENTRYPOINT ["node", "services/gateway/dist/main.js"]

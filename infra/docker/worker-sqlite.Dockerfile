@@ -18,6 +18,14 @@ RUN sed -i -E '/^ *(Add|Remove)CleanupHook\(\);$/d' /usr/local/include/node/node
 COPY --from=packages /app/node_modules/better-sqlite3 ./
 RUN JOBS=max npm_config_nodedir=/usr/local npm run build-release
 
+# Made of the guard's own sources and SQLite's headers, for the same reason.
+FROM node:24-trixie AS guard
+WORKDIR /app
+COPY --from=packages /app/node_modules/better-sqlite3/package.json node_modules/better-sqlite3/
+COPY --from=packages /app/node_modules/better-sqlite3/deps/sqlite3 node_modules/better-sqlite3/deps/sqlite3
+COPY services/worker/native services/worker/native
+RUN node services/worker/native/build.mjs /guard
+
 FROM packages AS build
 COPY tsconfig.base.json ./
 COPY packages packages
@@ -39,6 +47,7 @@ COPY --from=production /app ./
 COPY --from=sqlite /better-sqlite3/build/Release/better_sqlite3.node node_modules/better-sqlite3/build/Release/
 COPY --from=build /app/packages/contract/dist packages/contract/dist
 COPY --from=build /app/services/worker/dist services/worker/dist
+COPY --from=guard /guard services/worker/dist/native
 USER 10001:10001
 # The worker bounds its own heap, by the memory that it is told.
 ENTRYPOINT ["node", "services/worker/dist/main.js"]

@@ -14,6 +14,9 @@ const FILES = [
   'packages/contract/package.json',
   'packages/contract/src/wire/frame.ts',
   'packages/contract/tsconfig.json',
+  'services/worker/native/build.mjs',
+  'services/worker/native/guard.c',
+  'services/worker/native/guard.h',
   'services/worker/package.json',
   'services/worker/src/main.ts',
   'services/worker/tsconfig.json',
@@ -29,7 +32,12 @@ describe('the worker image', () => {
   async function checkout(): Promise<string> {
     const root = await mkdtemp(join(tmpdir(), 'dbf-'))
     onTestFinished(() => rm(root, { recursive: true, force: true }))
-    const unshipped = ['dist/main.js', 'src/main.test.ts', 'src/testing/link.ts']
+    const unshipped = [
+      'dist/main.js',
+      'dist/native/guard.so',
+      'src/main.test.ts',
+      'src/testing/link.ts',
+    ]
     for (const path of [...FILES, ...unshipped.map((name) => `services/worker/${name}`)]) {
       await mkdir(dirname(join(root, path)), { recursive: true })
       await writeFile(join(root, path), path)
@@ -63,12 +71,15 @@ describe('the worker image', () => {
     expect((await provideWorkerImage(docker, options)).name).not.toBe(before.name)
   })
 
-  test('stays the same when what is not shipped changes', async () => {
-    const options = { image: 'worker', buildContext: await checkout() }
-    const before = await provideWorkerImage(docker, options)
-    await writeFile(join(options.buildContext, 'services/worker/src/main.test.ts'), 'changed')
-    expect(await provideWorkerImage(docker, options)).toEqual(before)
-  })
+  test.each(['dist/native/guard.so', 'src/main.test.ts'])(
+    'stays the same when %s changes',
+    async (path) => {
+      const options = { image: 'worker', buildContext: await checkout() }
+      const before = await provideWorkerImage(docker, options)
+      await writeFile(join(options.buildContext, 'services/worker', path), 'changed')
+      expect(await provideWorkerImage(docker, options)).toEqual(before)
+    },
+  )
 
   test('cannot be built without the sources of the worker', async () => {
     const buildContext = await checkout()

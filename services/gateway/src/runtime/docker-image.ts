@@ -5,7 +5,7 @@ import type { DockerApi } from './docker-api.ts'
 import { RuntimeUnavailableError } from './worker-runtime.ts'
 
 const DOCKERFILE = 'infra/docker/worker-sqlite.Dockerfile'
-/** All that the image is made of, as in the Dockerfile's own ignore list. `src` stands for the sources in it. */
+/** All that the image is made of, as in the Dockerfile's own ignore list. `src` and `native` stand for the sources in them. */
 const MADE_OF = [
   DOCKERFILE,
   'package.json',
@@ -17,6 +17,7 @@ const MADE_OF = [
   'services/worker/package.json',
   'services/worker/tsconfig.json',
   'services/worker/src',
+  'services/worker/native',
 ]
 const LAST_LINES = 20
 
@@ -95,7 +96,7 @@ async function filesOf(context: string): Promise<string[]> {
 }
 
 async function filesAt(context: string, path: string): Promise<string[]> {
-  if (!path.endsWith('/src')) return [path]
+  if (!/\/(?:src|native)$/.test(path)) return [path]
   const entries = await readdir(join(context, path), { recursive: true }).catch((cause) => {
     throw new WorkerImageError(`${path} is not there to build from`, [], { cause })
   })
@@ -103,7 +104,9 @@ async function filesAt(context: string, path: string): Promise<string[]> {
 }
 
 function isShipped(name: string): boolean {
-  return name.endsWith('.ts') && !name.endsWith('.test.ts') && !name.startsWith('testing/')
+  return (
+    /\.(?:ts|c|h|mjs)$/.test(name) && !name.endsWith('.test.ts') && !name.startsWith('testing/')
+  )
 }
 
 async function hashOf(context: string, files: readonly string[]): Promise<string> {
