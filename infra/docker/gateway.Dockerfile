@@ -39,9 +39,9 @@ ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=production /app ./
 COPY --from=sqlite /better-sqlite3/build/Release/better_sqlite3.node node_modules/better-sqlite3/build/Release/
+COPY --from=guard /guard services/worker/dist/native
 COPY --from=build /app/packages/contract/dist packages/contract/dist
 COPY --from=build /app/services/gateway/dist services/gateway/dist
 COPY --from=build /app/services/worker/dist services/worker/dist
-COPY --from=guard /guard services/worker/dist/native
 # Runs as root, for Docker's socket and to give each worker its folder; compose takes root's other powers away.
 ENTRYPOINT ["node", "services/gateway/dist/main.js"]

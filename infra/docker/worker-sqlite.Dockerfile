@@ -45,9 +45,9 @@ ENV NODE_ENV=production MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_
 WORKDIR /app
 COPY --from=production /app ./
 COPY --from=sqlite /better-sqlite3/build/Release/better_sqlite3.node node_modules/better-sqlite3/build/Release/
+COPY --from=guard /guard services/worker/dist/native
 COPY --from=build /app/packages/contract/dist packages/contract/dist
 COPY --from=build /app/services/worker/dist services/worker/dist
-COPY --from=guard /guard services/worker/dist/native
 USER 10001:10001
 # The worker bounds its own heap, by the memory that it is told.
 ENTRYPOINT ["node", "services/worker/dist/main.js"]
