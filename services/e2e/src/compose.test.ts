@@ -5,6 +5,7 @@ import { type QueryResult, REALTIME_PATH, type RealtimeSnapshot } from '@db-forg
 import { io, type Socket } from 'socket.io-client'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { findChromium, launchChromium, NO_CHROMIUM } from './browser-chromium.ts'
+import { signIn } from './browser-steps.ts'
 import { watch } from './browser-watch.ts'
 import { command } from './command.ts'
 import { ComposeStack, type Inspected } from './compose-stack.ts'
@@ -249,13 +250,9 @@ suite('docker compose up', await dockerComposeAbsence(), () => {
       onTestFinished(() => browser.close())
       const address = `http://frontend.db.localhost:${stack.port}`
       const page = await browser.newPage({ baseURL: address })
-      const { problems, expectRefusal } = await watch(page, address)
-      expectRefusal(401, '/admin/session')
-      await page.goto('/')
-      await page.getByLabel('Admin token').fill(await stack.token())
-      await page.getByRole('button', { name: 'Sign in' }).click()
+      const { problems } = await watch(page, address)
+      await signIn(page, await stack.token())
       await page.locator(`tr[data-database="${name}"][data-state=running]`).waitFor()
-      await page.getByRole('status').getByText('Live').waitFor()
       await client.databases.spawn({ params: { name: 'seen' } })
       await page.locator('tr[data-database=seen][data-state=running]').waitFor()
       await client.databases.delete({ params: { name: 'seen' } })
