@@ -1,5 +1,8 @@
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EngineUnderTest, failure } from '../testing/engine.ts'
+import { SqliteEngine } from './sqlite.ts'
 
 let db: EngineUnderTest
 beforeEach(() => {
@@ -81,6 +84,21 @@ describe('failures', () => {
     expect(fill().rowsAffected).toBe(1)
     small.query('drop table blobs')
     small.close()
+  })
+
+  test('a broken file is the failure of the database, not of the statement', () => {
+    const path = `${db.path}.broken`
+    const whole = new Database(db.path)
+    whole.pragma('wal_checkpoint(truncate)')
+    whole.close()
+    copyFileSync(db.path, path)
+    const bytes = readFileSync(path)
+    writeFileSync(path, bytes.fill(0x5a, 4096))
+    const broken = new SqliteEngine({ path, maxSizeMb: 64, memoryMb: 64 })
+    const request = { sql: 'select v from t', timeoutMs: 1000, maxRows: 9, readOnly: false }
+    const error = failure(() => broken.query({ ...request, rowFormat: 'array' }))
+    expect([error.code, error.details.sqlCode]).toEqual(['database.failed', 'SQLITE_CORRUPT'])
+    broken.close()
   })
 
   test('an error while rows are read leaves the connection free', () => {
