@@ -1,28 +1,36 @@
-# The gateway, made from a clean checkout. Stages and their reasons are those of worker-sqlite.Dockerfile.
+# The gateway, made from a clean checkout.
 
-FROM node:24-trixie AS packages
+# These stages are the same in every image with better-sqlite3, so that a builder makes them once for all.
+FROM node:24-trixie AS modules
 WORKDIR /app
 COPY package.json package-lock.json ./
-COPY packages/client/package.json packages/client/
 COPY packages/contract/package.json packages/contract/
-COPY services/gateway/package.json services/gateway/
 COPY services/worker/package.json services/worker/
-RUN npm ci --workspace=services/gateway --include-workspace-root --ignore-scripts --no-audit --no-fund
+RUN npm ci --workspace=services/worker --omit=dev --ignore-scripts --no-audit --no-fund
 
+# Compiled against the headers that come with this Node, and not downloaded.
 FROM node:24-trixie AS sqlite
 WORKDIR /better-sqlite3
+# Since 24.19 this header makes each object of a native module remove a hook as it is collected, which ends the process
+# when V8 collects while no script runs (nodejs/node#65446). Without the two calls it is the header from before.
 RUN sed -i -E '/^ *(Add|Remove)CleanupHook\(\);$/d' /usr/local/include/node/node_object_wrap.h
-COPY --from=packages /app/node_modules/better-sqlite3 ./
+COPY --from=modules /app/node_modules/better-sqlite3 ./
 RUN JOBS=max npm_config_nodedir=/usr/local npm run build-release
 
+# Made of the guard's own sources and SQLite's headers, so that a change of TypeScript does not reach it.
 FROM node:24-trixie AS guard
 WORKDIR /app
-COPY --from=packages /app/node_modules/better-sqlite3/package.json node_modules/better-sqlite3/
-COPY --from=packages /app/node_modules/better-sqlite3/deps/sqlite3 node_modules/better-sqlite3/deps/sqlite3
+COPY --from=modules /app/node_modules/better-sqlite3/package.json node_modules/better-sqlite3/
+COPY --from=modules /app/node_modules/better-sqlite3/deps/sqlite3 node_modules/better-sqlite3/deps/sqlite3
 COPY services/worker/native services/worker/native
 RUN node services/worker/native/build.mjs /guard
 
+FROM modules AS packages
+COPY packages/client/package.json packages/client/
+COPY services/gateway/package.json services/gateway/
+
 FROM packages AS build
+RUN npm ci --workspace=services/gateway --include-workspace-root --ignore-scripts --no-audit --no-fund
 COPY tsconfig.base.json ./
 COPY packages packages
 COPY services services
