@@ -36,6 +36,7 @@ interface SqlEditorProps {
   readonly onChange: (text: string) => void
   readonly onRun: () => void
   readonly onRunAll: () => void
+  readonly onCancel: () => void
   readonly onReady: (editor: SqlEditorHandle | null) => void
 }
 
@@ -59,6 +60,7 @@ export function SqlEditor(props: SqlEditorProps) {
             keymap.of([
               { key: 'Mod-Enter', run: handled(() => latest.current.onRun()) },
               { key: 'Shift-Mod-Enter', run: handled(() => latest.current.onRunAll()) },
+              { key: 'Mod-.', run: handled(() => latest.current.onCancel()) },
             ]),
           ),
           extensions,
