@@ -36,7 +36,7 @@ export class WithStatus<T> {
   }
 }
 
-interface HandlerContext {
+export interface HandlerContext {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   /** Query parameters that are not the route's own, where it takes any. */
@@ -109,6 +109,11 @@ function okResponses(route: Route): Record<string, unknown> {
       },
     }
   const schema = withExample(route.response, route.examples?.response)
+  if (route.streams) {
+    const types = { 'application/json': schema, ...route.streams }
+    const content = Object.entries(types).map(([type, of]) => [type, { schema: of }])
+    return { [route.status]: { description: route.summary, content: Object.fromEntries(content) } }
+  }
   return { [route.status]: schema, ...(route.alsoStatus ? { [route.alsoStatus]: schema } : {}) }
 }
 
