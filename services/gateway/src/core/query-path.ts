@@ -1,6 +1,7 @@
 import type {
   BatchRequest,
   DatabaseName,
+  ErrorCode,
   QueryRequest,
   RunningQuery as RunningQueryInfo,
 } from '@db-forge/contract'
@@ -149,9 +150,11 @@ export class QueryPath {
     try {
       stream = await this.#openStream(row, running, ask, format, caller)
     } catch (error) {
-      throw this.#finish(row, running, error)
+      throw this.#fail(row, running, error)
     }
-    void stream.done.then((failure) => this.#finish(row, running, failure))
+    void stream.done.then((error) =>
+      error ? this.#fail(row, running, error) : this.#finish(row, running, 'ok'),
+    )
     return {
       queryId: running.facts.id,
       columns: await stream.opened,
@@ -172,14 +175,20 @@ export class QueryPath {
   /** Asks on behalf of a caller; what is asked is listed, and cancelled when the caller goes away. */
   async ask(row: DatabaseRow, caller: Caller, ask: Ask): Promise<Uint8Array> {
     const running = this.#open(row, caller, ask)
-    let failure: unknown
-    try {
-      return await this.#exchange(row, running, ask)
-    } catch (error) {
-      failure = error
-      throw appErrorOf(error, running.facts.timeoutMs)
-    } finally {
-      this.#finish(row, running, failure)
+    for (let again = ask.link !== undefined; ; again = true) {
+      try {
+        const link = ask.link ?? this.#o.lifecycle.current(row) ?? (await this.#link(row, running))
+        const request = new SingleRequest(commandOf(running, ask))
+        link.send(request)
+        running.attach(link, request)
+        const answer = await request.answer
+        ask.onAnswered?.(link, request, running)
+        this.#finish(row, running, 'ok')
+        return answer
+      } catch (error) {
+        // What no worker has seen yet is sent to the next one.
+        if (again || !isUnsent(error)) throw this.#fail(row, running, error)
+      }
     }
   }
 
@@ -197,30 +206,16 @@ export class QueryPath {
     return running
   }
 
-  #finish(row: DatabaseRow, running: RunningQuery, error: unknown): AppError | undefined {
-    const failure = error === undefined ? undefined : appErrorOf(error, running.facts.timeoutMs)
+  #finish(row: DatabaseRow, running: RunningQuery, outcome: 'ok' | ErrorCode): void {
     const seconds = (performance.now() - running.startedAt) / 1000
     this.#o.running.close(running)
-    this.#o.telemetry.queryFinished(row.engine, failure?.code ?? 'ok', seconds)
-    return failure
+    this.#o.telemetry.queryFinished(row.engine, outcome, seconds)
   }
 
-  /** A request that no worker has seen yet is sent to the next one. */
-  async #exchange(row: DatabaseRow, running: RunningQuery, ask: Ask): Promise<Uint8Array> {
-    const command = commandOf(running, ask)
-    for (let again = false; ; again = true) {
-      const link = ask.link ?? this.#o.lifecycle.current(row) ?? (await this.#link(row, running))
-      const request = new SingleRequest(command)
-      link.send(request)
-      running.attach(link, request)
-      try {
-        const answer = await request.answer
-        ask.onAnswered?.(link, request, running)
-        return answer
-      } catch (error) {
-        if (again || ask.link || !isUnsent(error)) throw error
-      }
-    }
+  #fail(row: DatabaseRow, running: RunningQuery, error: unknown): AppError {
+    const failure = appErrorOf(error, running.facts.timeoutMs)
+    this.#finish(row, running, failure.code)
+    return failure
   }
 
   async #openStream(
