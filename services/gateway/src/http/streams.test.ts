@@ -118,6 +118,22 @@ test('a form that there is not is refused, with those that there are', async () 
   })
 })
 
+test('the documentation names the three forms', async () => {
+  const { body } = await g.call<{ paths: Record<string, { post: { responses: object } }> }>(
+    'GET',
+    '/openapi.json',
+  )
+  expect(body.paths['/api/db/{name}/query']?.post.responses).toMatchObject({
+    200: {
+      content: {
+        'application/json': { schema: { $ref: '#/components/schemas/QueryResult' } },
+        'application/x-ndjson': { schema: { $ref: '#/components/schemas/StreamFrame' } },
+        'text/csv': { schema: { type: 'string' } },
+      },
+    },
+  })
+})
+
 test('a client that does not read holds the engine back; one that leaves frees it', async () => {
   const closing = new AbortController()
   const sql = `with recursive c(n) as (select 1 union all select n + 1 from c)
