@@ -211,7 +211,8 @@ static int vacuumsInto(Guard *guard, sqlite3_stmt *stmt, const char *sql) {
 }
 
 static int doesOf(Guard *guard, sqlite3_stmt *stmt) {
-  if (sqlite3_stmt_isexplain(stmt)) return DOES_EXPLAIN;
+  /* Whoever may only read is refused the EXPLAIN of what the authorizer refuses: so it counts as writing here too. */
+  if (sqlite3_stmt_isexplain(stmt)) return DOES_EXPLAIN | (guard->does & DOES_WRITE);
   /* What asks nothing does something that no question is about: VACUUM, or REINDEX with nothing to do. */
   int does = guard->asked ? guard->does : DOES_WRITE;
   if (sqlite3_stmt_readonly(stmt)) does &= ~DOES_ROWS;
@@ -245,7 +246,7 @@ int prepare(Guard *guard, const char *sql, size_t length, int mode, Statement **
                : sqlite3_prepare_v3(guard->db, sql, (int)length, SQLITE_PREPARE_PERSISTENT, &stmt, &tail);
   int does = rc == SQLITE_OK && stmt ? doesOf(guard, stmt) : 0;
   if (rc != SQLITE_OK && guard->refusal[0]) {
-    rc = SQLITE_AUTH;
+    rc = guard->refusalCode;
     *problem = guard->refusal;
   }
   if (rc == SQLITE_OK && !stmt) {
@@ -258,7 +259,7 @@ int prepare(Guard *guard, const char *sql, size_t length, int mode, Statement **
     rc = SQLITE_AUTH;
     *problem = "VACUUM INTO is not allowed";
   } else if (rc == SQLITE_OK && mode == MODE_READ_ONLY && does & DOES_WRITE) {
-    rc = SQLITE_AUTH;
+    rc = WOULD_WRITE;
     *problem = "the statement would write, and the request is read-only";
   }
   guard->recording = 0;
@@ -275,11 +276,22 @@ int prepare(Guard *guard, const char *sql, size_t length, int mode, Statement **
 
 /* One step, with the authorizer set for what SQLite may have to prepare on the way. */
 int stepGuarded(Guard *guard, Statement *statement) {
-  if (atomic_load(&guard->cancelled) && statement->mode != MODE_PLATFORM) return SQLITE_INTERRUPT;
+  if (atomic_load(&guard->cancelled) && statement->mode != MODE_PLATFORM) {
+    if (!sqlite3_stmt_busy(statement->stmt)) return SQLITE_INTERRUPT;
+    /* Left like that, what it has written would be committed. */
+    sqlite3_interrupt(guard->db);
+  }
   guard->mode = statement->mode;
   guard->vacuuming = statement->vacuums;
   int rc = sqlite3_step(statement->stmt);
   guard->vacuuming = 0;
   guard->mode = MODE_TENANT;
   return rc;
+}
+
+int transactionState(Guard *guard) {
+  int violations = 0, highest;
+  if (sqlite3_get_autocommit(guard->db)) return 0;
+  sqlite3_db_status(guard->db, SQLITE_DBSTATUS_DEFERRED_FKS, &violations, &highest, 0);
+  return TRANSACTION_OPEN | (violations ? TRANSACTION_DEFERS : 0);
 }

@@ -25,8 +25,15 @@ enum {
   DOES_ROWS = 2,    /* inserts, updates or deletes rows on its own account, not by a trigger */
   DOES_SCHEMA = 4,  /* creates, alters or drops */
   DOES_ROWID = 8,   /* inserts into a table whose new row has a rowid */
-  DOES_EXPLAIN = 16 /* tells and does nothing */
+  DOES_EXPLAIN = 16, /* tells and does nothing */
+  DOES_GROWS = 32   /* inserts, also by a trigger, updates, creates or alters: the file may need more room */
 };
+
+/* An extended result code of the guard's own: refused because it would write, and for no other reason. */
+enum { WOULD_WRITE = SQLITE_AUTH | 255 << 8 };
+
+/* What a transaction is in: bits. */
+enum { TRANSACTION_OPEN = 1, TRANSACTION_DEFERS = 2 /* foreign keys are violated that its end will check */ };
 
 typedef struct {
   char *bytes;
@@ -66,9 +73,10 @@ typedef struct Guard {
   int busyMs;
   uint64_t busySince;
   /* what is being prepared or stepped */
-  int mode, recording, vacuuming, asked, does;
+  int mode, recording, vacuuming, asked, does, deletes;
   char *insertDb, *insertInto;
   char refusal[256];
+  int refusalCode;
   Statement **statements;
   int statementsMax;
   Cursor cursor;
@@ -95,6 +103,7 @@ int addStatement(Guard *guard, Statement *statement);
 void dropStatement(Guard *guard, int id);
 int prepare(Guard *guard, const char *sql, size_t length, int mode, Statement **out, const char **problem);
 int stepGuarded(Guard *guard, Statement *statement);
+int transactionState(Guard *guard);
 
 /* rows.c */
 void freeColumns(Statement *statement);

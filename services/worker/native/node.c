@@ -74,7 +74,7 @@ static napi_value throwSqlError(napi_env env, Guard *guard, int rc, const char *
     rc = SQLITE_INTERRUPT;
     problem = "interrupted";
   } else if (!problem && guard->refusal[0]) {
-    rc = SQLITE_AUTH;
+    rc = guard->refusalCode;
     problem = guard->refusal;
   }
   if (!problem) {
@@ -124,18 +124,14 @@ static napi_value jsLimit(napi_env env, napi_callback_info info) {
 /* (connection, request) */
 static napi_value jsBegin(napi_env env, napi_callback_info info) {
   Call call;
-  if (!take(&call, env, info)) return 0;
-  if (call.guard->cursor.statement) return misuse(env, "a statement is still open");
-  begin(call.guard, (uint64_t)numberAt(&call, 1));
+  if (take(&call, env, info)) begin(call.guard, (uint64_t)numberAt(&call, 1));
   return 0;
 }
 
 /* (connection) */
 static napi_value jsEnd(napi_env env, napi_callback_info info) {
   Call call;
-  if (!take(&call, env, info)) return 0;
-  endCursor(call.guard);
-  end(call.guard);
+  if (take(&call, env, info)) end(call.guard);
   return 0;
 }
 
@@ -354,6 +350,27 @@ static napi_value jsMore(napi_env env, napi_callback_info info) {
   return deliver(&call, 1);
 }
 
+/* (connection, statement): one that takes no values and whose rows nobody wants, to its end */
+static napi_value jsStep(napi_env env, napi_callback_info info) {
+  Call call;
+  Statement *statement;
+  if (!take(&call, env, info) || !(statement = statementAt(&call, 1))) return 0;
+  Guard *guard = call.guard;
+  int rc;
+  guard->refusal[0] = 0;
+  do rc = stepGuarded(guard, statement);
+  while (rc == SQLITE_ROW);
+  if (rc != SQLITE_DONE) throwSqlError(env, guard, rc, 0);
+  sqlite3_reset(statement->stmt);
+  return 0;
+}
+
+/* (connection): TRANSACTION_… bits */
+static napi_value jsTransaction(napi_env env, napi_callback_info info) {
+  Call call;
+  return take(&call, env, info) ? number(env, transactionState(call.guard)) : 0;
+}
+
 /* (connection): leaves what was started */
 static napi_value jsStop(napi_env env, napi_callback_info info) {
   Call call;
@@ -375,7 +392,7 @@ __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_e
   } FUNCTIONS[] = {
       {"lastGuard", jsLastGuard}, {"limit", jsLimit}, {"begin", jsBegin}, {"end", jsEnd}, {"interrupt", jsInterrupt},
       {"prepare", jsPrepare}, {"finalize", jsFinalize}, {"columns", jsColumns}, {"shape", jsShape}, {"run", jsRun},
-      {"more", jsMore}, {"stop", jsStop}, {"close", jsClose},
+      {"more", jsMore}, {"stop", jsStop}, {"step", jsStep}, {"transaction", jsTransaction}, {"close", jsClose},
   };
   for (size_t at = 0; at < sizeof FUNCTIONS / sizeof *FUNCTIONS; at++) {
     napi_value function;

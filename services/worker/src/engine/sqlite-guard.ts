@@ -16,6 +16,7 @@ import {
   type NativeValue,
   nativeGuard,
   STATE,
+  TRANSACTION,
 } from './sqlite-native.ts'
 
 /**
@@ -64,9 +65,17 @@ export class Guard {
     this.#native.begin(this.connection, request)
   }
 
-  /** Leaves whatever is still open. */
   end(): void {
     this.#native.end(this.connection)
+  }
+
+  get inTransaction(): boolean {
+    return (this.#native.transaction(this.connection) & TRANSACTION.open) !== 0
+  }
+
+  /** Foreign keys are violated that the end of the transaction will check. */
+  get defersViolations(): boolean {
+    return (this.#native.transaction(this.connection) & TRANSACTION.defers) !== 0
   }
 
   /** @throws NativeError */
@@ -111,14 +120,28 @@ export class GuardedStatement {
   get changesSchema(): boolean {
     return (this.#does & DOES.schema) !== 0
   }
+  /** The file may need more room. */
+  get grows(): boolean {
+    return (this.#does & DOES.grows) !== 0
+  }
 
   /**
    * Runs to the end of the answer.
    * @throws NativeError
    */
   run(values: readonly NativeValue[], options: RunOptions, sink: TextSink): void {
-    let next = this.start(values, options, sink)
-    while (next) next = this.more(sink)
+    try {
+      let next = this.start(values, options, sink)
+      while (next) next = this.more(sink)
+    } catch (error) {
+      this.stop()
+      throw error
+    }
+  }
+
+  /** One that takes no values, and whose rows nobody wants. @throws NativeError */
+  step(): void {
+    this.#native.step(this.#connection, this.#id)
   }
 
   /** Runs to the end of the first part. @returns whether there is more. */

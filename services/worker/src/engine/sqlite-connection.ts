@@ -1,0 +1,148 @@
+import type { QueryRequest, RowFormat } from '@db-forge/contract'
+import type Database from 'better-sqlite3'
+import { JsonText, type Payload, type SlabPool } from '../json-text.ts'
+import { WorkerFailure } from '../worker-failure.ts'
+import { type Interruptible, WrongLane } from './engine.ts'
+import { shapeOf } from './sqlite-columns.ts'
+import { toFailure } from './sqlite-errors.ts'
+import type { Guard, GuardedStatement } from './sqlite-guard.ts'
+import { wouldWrite } from './sqlite-native.ts'
+import { type OpenOptions, openDatabase } from './sqlite-open.ts'
+import { bindArguments } from './sqlite-parameters.ts'
+import { StatementCache } from './sqlite-statements.ts'
+
+/** Rows of an answer end here; a batch has this much for all its answers. */
+export const ANSWER_BYTES_MAX = 4 * 1024 * 1024
+
+export interface Statement {
+  readonly sql: string
+  readonly params?: QueryRequest['params']
+}
+
+export interface AnswerOptions {
+  readonly maxRows: number
+  readonly readOnly: boolean
+  readonly rowFormat: RowFormat
+}
+
+/** Looks at a statement that has been prepared, and throws if it shall not run. */
+export type Check = (statement: GuardedStatement) => void
+
+const WORDS = {
+  begin: 'BEGIN',
+  beginImmediate: 'BEGIN IMMEDIATE',
+  commit: 'COMMIT',
+  rollback: 'ROLLBACK',
+  savepoint: 'SAVEPOINT one',
+  undo: 'ROLLBACK TO one',
+  release: 'RELEASE one',
+  look: 'SELECT 1 FROM sqlite_schema LIMIT 1',
+  checkpoint: 'PRAGMA wal_checkpoint(TRUNCATE)',
+} as const
+
+/** A guarded connection with its prepared statements: runs one statement at a time, to JSON text. */
+export class Connection implements Interruptible {
+  readonly db: Database.Database
+  readonly guard: Guard
+  /** What grows is refused. */
+  overQuota = false
+  readonly #reader: boolean
+  readonly #statements: StatementCache
+  readonly #words = new Map<keyof typeof WORDS, GuardedStatement>()
+  readonly #slabs: SlabPool
+  #schemaChanged = false
+
+  constructor(options: OpenOptions, slabs: SlabPool) {
+    const { db, guard } = openDatabase(options)
+    this.db = db
+    this.guard = guard
+    this.#reader = options.role === 'reader'
+    this.#statements = new StatementCache(guard)
+    this.#slabs = slabs
+  }
+
+  get connection(): number {
+    return this.guard.connection
+  }
+
+  begin(request: number): void {
+    this.guard.begin(request)
+  }
+
+  end(): void {
+    this.guard.end()
+  }
+
+  /** One of the platform's own statements. @throws NativeError */
+  say(word: keyof typeof WORDS): void {
+    let statement = this.#words.get(word)
+    if (!statement) {
+      statement = this.guard.prepare(WORDS[word], 'platform', shapeOf)
+      this.#words.set(word, statement)
+    }
+    statement.step()
+  }
+
+  /**
+   * JSON text of a QueryResult.
+   * @throws WorkerFailure, and WrongLane where a reader has been given what writes.
+   */
+  answer(statement: Statement, options: AnswerOptions, check?: Check): Payload {
+    const text = new JsonText(this.#slabs)
+    try {
+      this.run(statement, options, text, check)
+      return text.payload()
+    } catch (error) {
+      text.discard()
+      throw toFailure(error, statement.sql)
+    }
+  }
+
+  /** @throws NativeError, WorkerFailure, WrongLane */
+  run({ sql, params }: Statement, options: AnswerOptions, text: JsonText, check?: Check): void {
+    const { maxRows, readOnly, rowFormat } = options
+    const changesSchema = this.#prepared(sql, readOnly, (statement) => {
+      check?.(statement)
+      if (this.overQuota && statement.grows) throw overQuota()
+      const values = bindArguments(statement.parameters, params)
+      const bytesMax = ANSWER_BYTES_MAX - text.bytes
+      const limits = { rowFormat, rowsMax: maxRows, bytesMax, rowBytesMax: ANSWER_BYTES_MAX }
+      statement.run(values, limits, text)
+      return statement.changesSchema
+    })
+    if (changesSchema) this.#forgetSchema()
+  }
+
+  /** No request leaves a transaction behind. */
+  settle(): void {
+    if (this.guard.inTransaction) this.say('rollback')
+    if (this.#schemaChanged) this.#statements.clear()
+    this.#schemaChanged = false
+  }
+
+  close(): void {
+    this.guard.close()
+    this.db.close()
+  }
+
+  #prepared<T>(sql: string, readOnly: boolean, use: (statement: GuardedStatement) => T): T {
+    try {
+      return this.#statements.with(sql, readOnly || this.#reader, use)
+    } catch (error) {
+      if (this.#reader && !readOnly && wouldWrite(error)) throw new WrongLane()
+      throw error
+    }
+  }
+
+  /** What was known of columns no longer holds; nor will what is learnt now, should it be rolled back. */
+  #forgetSchema(): void {
+    this.#schemaChanged = true
+    this.#statements.clear()
+  }
+}
+
+const overQuota = () =>
+  new WorkerFailure(
+    'quota.exceeded',
+    'the database takes more room on disk than it may: only what deletes, drops or reads is run',
+  )
