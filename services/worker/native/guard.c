@@ -9,10 +9,12 @@
 
 SQLITE_EXTENSION_INIT1
 
-enum { GUARDS_MAX = 256, STATEMENTS_MAX = 4096, BUSY_MS = 5000 };
+enum { GUARDS_MAX = 256, STATEMENTS_MAX = 4096, BUSY_MS = 5000, TIMER_STACK_BYTES = 128 * 1024, AGAIN_NANOS = 5000000 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Guard *guards[GUARDS_MAX];
+static pthread_cond_t somethingTimed = PTHREAD_COND_INITIALIZER;
+static int timerRuns;
 static int lastId;
 static _Thread_local int lastOfThread;
 
@@ -79,6 +81,60 @@ int interrupt(int id, uint64_t request) {
   }
   pthread_mutex_unlock(&lock);
   return runs;
+}
+
+/* Ends what is out of time, as an interrupt does and as often. @return when to look again; 0 if nothing is timed. */
+static uint64_t endOutOfTime(void) {
+  uint64_t now = nowNanos(), next = 0;
+  for (int at = 0; at < GUARDS_MAX; at++) {
+    uint64_t until = guards[at] ? guards[at]->untilNanos : 0;
+    if (until == 0) continue;
+    if (until <= now) {
+      sqlite3_interrupt(guards[at]->db);
+      until = now + AGAIN_NANOS;
+    }
+    if (next == 0 || until < next) next = until;
+  }
+  return next ? next - now : 0;
+}
+
+/* A thread of its own, for SQLite is built here so that it asks nobody while it runs (no progress handler). */
+static void *runTimer(void *unused) {
+  pthread_mutex_lock(&lock);
+  for (;;) {
+    uint64_t nanos = endOutOfTime();
+    if (nanos == 0) pthread_cond_wait(&somethingTimed, &lock);
+    else {
+      struct timespec pause = {(time_t)(nanos / 1000000000u), (long)(nanos % 1000000000u)};
+      pthread_mutex_unlock(&lock);
+      nanosleep(&pause, 0);
+      pthread_mutex_lock(&lock);
+    }
+  }
+  return unused;
+}
+
+static int startTimer(void) {
+  pthread_t thread;
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, TIMER_STACK_BYTES);
+  int rc = pthread_create(&thread, &attributes, runTimer, 0);
+  pthread_attr_destroy(&attributes);
+  return rc;
+}
+
+/* How long what the connection runs may take from now on; for ever if 0. The timer may be some milliseconds late, the
+** more so where another connection was given longer. */
+int allow(Guard *guard, uint64_t nanos) {
+  pthread_mutex_lock(&lock);
+  guard->untilNanos = nanos ? nowNanos() + nanos : 0;
+  if (nanos && !timerRuns) timerRuns = startTimer() == 0;
+  else if (nanos) pthread_cond_signal(&somethingTimed);
+  int rc = nanos == 0 || timerRuns;
+  pthread_mutex_unlock(&lock);
+  return rc;
 }
 
 static int awaitLock(void *argument, int count) {

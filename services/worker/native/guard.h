@@ -32,6 +32,9 @@ enum {
 /* An extended result code of the guard's own: refused because it would write, and for no other reason. */
 enum { WOULD_WRITE = SQLITE_AUTH | 255 << 8 };
 
+/* Another one: ended by its time (Guard.untilNanos), not by an interrupt. */
+enum { OUT_OF_TIME = SQLITE_INTERRUPT | 255 << 8 };
+
 /* What a transaction is in: bits. */
 enum { TRANSACTION_OPEN = 1, TRANSACTION_DEFERS = 2 /* foreign keys are violated that its end will check */ };
 
@@ -70,6 +73,7 @@ typedef struct Guard {
   sqlite3 *db;
   uint64_t running; /* number of the request that runs, 0 between requests; under the lock */
   atomic_int cancelled;
+  uint64_t untilNanos; /* when what runs is ended, or 0; under the lock */
   int busyMs;
   uint64_t busySince;
   /* what is being prepared or stepped */
@@ -98,6 +102,7 @@ uint64_t nowNanos(void);
 void begin(Guard *guard, uint64_t request);
 void end(Guard *guard);
 int interrupt(int id, uint64_t request);
+int allow(Guard *guard, uint64_t nanos);
 void closeGuard(Guard *guard);
 int addStatement(Guard *guard, Statement *statement);
 void dropStatement(Guard *guard, int id);

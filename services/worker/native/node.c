@@ -73,6 +73,9 @@ static napi_value throwSqlError(napi_env env, Guard *guard, int rc, const char *
   if (atomic_load(&guard->cancelled) && (primary == SQLITE_AUTH || primary == SQLITE_BUSY || primary == SQLITE_INTERRUPT)) {
     rc = SQLITE_INTERRUPT;
     problem = "interrupted";
+  } else if (guard->untilNanos && primary == SQLITE_INTERRUPT) {
+    rc = OUT_OF_TIME;
+    problem = "out of time";
   } else if (!problem && guard->refusal[0]) {
     rc = guard->refusalCode;
     problem = guard->refusal;
@@ -350,6 +353,13 @@ static napi_value jsMore(napi_env env, napi_callback_info info) {
   return deliver(&call, 1);
 }
 
+/* (connection, milliseconds) */
+static napi_value jsAllow(napi_env env, napi_callback_info info) {
+  Call call;
+  if (!take(&call, env, info)) return 0;
+  return allow(call.guard, (uint64_t)(numberAt(&call, 1) * 1e6)) ? 0 : misuse(env, "no thread for a timer");
+}
+
 /* (connection, statement): one that takes no values and whose rows nobody wants, to its end */
 static napi_value jsStep(napi_env env, napi_callback_info info) {
   Call call;
@@ -392,7 +402,7 @@ __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_e
   } FUNCTIONS[] = {
       {"lastGuard", jsLastGuard}, {"limit", jsLimit}, {"begin", jsBegin}, {"end", jsEnd}, {"interrupt", jsInterrupt},
       {"prepare", jsPrepare}, {"finalize", jsFinalize}, {"columns", jsColumns}, {"shape", jsShape}, {"run", jsRun},
-      {"more", jsMore}, {"stop", jsStop}, {"step", jsStep}, {"transaction", jsTransaction}, {"close", jsClose},
+      {"more", jsMore}, {"stop", jsStop}, {"step", jsStep}, {"allow", jsAllow}, {"transaction", jsTransaction}, {"close", jsClose},
   };
   for (size_t at = 0; at < sizeof FUNCTIONS / sizeof *FUNCTIONS; at++) {
     napi_value function;

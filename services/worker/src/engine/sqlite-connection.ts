@@ -6,7 +6,7 @@ import { type Interruptible, WrongLane } from './engine.ts'
 import { shapeOf } from './sqlite-columns.ts'
 import { toFailure } from './sqlite-errors.ts'
 import type { Guard, GuardedStatement } from './sqlite-guard.ts'
-import { wouldWrite } from './sqlite-native.ts'
+import { isOutOfTime, wouldWrite } from './sqlite-native.ts'
 import { type OpenOptions, openDatabase } from './sqlite-open.ts'
 import { bindArguments } from './sqlite-parameters.ts'
 import { StatementCache } from './sqlite-statements.ts'
@@ -33,9 +33,6 @@ const WORDS = {
   beginImmediate: 'BEGIN IMMEDIATE',
   commit: 'COMMIT',
   rollback: 'ROLLBACK',
-  savepoint: 'SAVEPOINT one',
-  undo: 'ROLLBACK TO one',
-  release: 'RELEASE one',
   look: 'SELECT 1 FROM sqlite_schema LIMIT 1',
   checkpoint: 'PRAGMA wal_checkpoint(TRUNCATE)',
 } as const
@@ -107,7 +104,12 @@ export class Connection implements Interruptible {
       const values = bindArguments(statement.parameters, params)
       const bytesMax = ANSWER_BYTES_MAX - text.bytes
       const limits = { rowFormat, rowsMax: maxRows, bytesMax, rowBytesMax: ANSWER_BYTES_MAX }
-      statement.run(values, limits, text)
+      try {
+        statement.run(values, limits, text)
+      } catch (error) {
+        if (isOutOfTime(error)) statement.slow = true
+        throw error
+      }
       return statement.changesSchema
     })
     if (changesSchema) this.#forgetSchema()
@@ -115,7 +117,7 @@ export class Connection implements Interruptible {
 
   /** No request leaves a transaction behind. */
   settle(): void {
-    if (this.guard.inTransaction) this.say('rollback')
+    if (this.db.inTransaction) this.say('rollback')
     if (this.#schemaChanged) this.#statements.clear()
     this.#schemaChanged = false
   }

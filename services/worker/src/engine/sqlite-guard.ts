@@ -69,6 +69,11 @@ export class Guard {
     this.#native.end(this.connection)
   }
 
+  /** How long what the connection runs may take from now on; for ever if 0. */
+  allow(ms: number): void {
+    this.#native.allow(this.connection, ms)
+  }
+
   get inTransaction(): boolean {
     return (this.#native.transaction(this.connection) & TRANSACTION.open) !== 0
   }
@@ -92,6 +97,8 @@ export class Guard {
 export class GuardedStatement {
   readonly parameters: readonly (string | null)[]
   readonly columnCount: number
+  /** Has been out of time before. */
+  slow = false
   readonly #does: number
   readonly #native: NativeGuard
   readonly #connection: number

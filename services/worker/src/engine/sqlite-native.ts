@@ -47,6 +47,7 @@ export interface NativeGuard {
   more(connection: number, out: Uint8Array): number
   stop(connection: number): void
   step(connection: number, statement: number): void
+  allow(connection: number, ms: number): void
   /** Bits of TRANSACTION. */
   transaction(connection: number): number
   close(connection: number): void
@@ -87,9 +88,14 @@ export function nativeGuard(): NativeGuard {
 
 /** The result code of a statement that is refused because it would write, and for no other reason. */
 const WOULD_WRITE = 23 | (255 << 8)
+/** Of one that was ended by the time it was allowed, not by an interrupt. */
+const OUT_OF_TIME = 9 | (255 << 8)
 
 export const wouldWrite = (error: unknown): boolean =>
   isNativeError(error) && error.resultCode === WOULD_WRITE
+
+export const isOutOfTime = (error: unknown): boolean =>
+  isNativeError(error) && error.resultCode === OUT_OF_TIME
 
 export const isNativeError = (error: unknown): error is NativeError =>
   error instanceof Error && 'resultCode' in error

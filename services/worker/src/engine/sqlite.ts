@@ -11,7 +11,15 @@ import {
 import { ANSWER_BYTES_MAX, Connection, type Statement } from './sqlite-connection.ts'
 import { describeSchema } from './sqlite-describe.ts'
 import { toFailure } from './sqlite-errors.ts'
+import { GROUP_TIMES, GroupCommit, type GroupTimes } from './sqlite-group.ts'
 import type { OpenOptions } from './sqlite-open.ts'
+
+/** A snapshot that is kept for long keeps the write-ahead log from being reused. */
+const SNAPSHOT_MS = 5
+
+export interface EngineOptions extends OpenOptions {
+  readonly group?: GroupTimes
+}
 
 /** SQLite through better-sqlite3 and the guard: the one connection that writes, or one that reads. */
 export class SqliteEngine implements Engine {
@@ -20,10 +28,16 @@ export class SqliteEngine implements Engine {
   readonly #role: OpenOptions['role']
   readonly #slabs = new SlabPool(ANSWER_BYTES_MAX)
   readonly #main: Connection
+  readonly #group: GroupCommit
 
-  constructor(options: OpenOptions) {
+  constructor(options: EngineOptions) {
     this.#role = options.role
     this.#main = new Connection(options, this.#slabs)
+    this.#group = new GroupCommit(
+      this.#main,
+      (job) => this.#alone(job),
+      options.group ?? GROUP_TIMES,
+    )
     this.version = String(this.#main.db.prepare('select sqlite_version()').pluck().get())
   }
 
@@ -48,7 +62,10 @@ export class SqliteEngine implements Engine {
   }
 
   queries(jobs: readonly QueryJob[]): void {
-    for (const job of jobs) this.#alone(job)
+    let left = jobs
+    while (left.length > 1)
+      left = left.slice(this.#role === 'writer' ? this.#group.run(left) : this.#snapshot(left))
+    if (left[0]) this.#alone(left[0])
   }
 
   batch(command: BatchCommand): Payload {
@@ -94,14 +111,33 @@ export class SqliteEngine implements Engine {
     this.#main.close()
   }
 
-  #alone(job: QueryJob): void {
-    if (!job.begin(this.#main)) return
-    const settled = this.#attempt(job)
-    job.end(this.#main)
-    settled()
+  /** Takes the locks of a read once for many. @returns how many it took. */
+  #snapshot(jobs: readonly QueryJob[]): number {
+    const until = performance.now() + SNAPSHOT_MS
+    let count = 0
+    this.#main.say('begin')
+    while (count < jobs.length && (count === 0 || performance.now() < until)) {
+      this.#run(jobs[count] as QueryJob)()
+      count += 1
+    }
+    this.#main.settle()
+    return count
   }
 
-  /** @returns how to tell it. */
+  #alone(job: QueryJob): void {
+    const tell = this.#run(job)
+    this.#main.settle()
+    tell()
+  }
+
+  /** @returns how to tell what came of it. */
+  #run(job: QueryJob): () => void {
+    if (!job.begin(this.#main)) return () => {}
+    const tell = this.#attempt(job)
+    job.end(this.#main)
+    return tell
+  }
+
   #attempt(job: QueryJob): () => void {
     const { command } = job
     try {
@@ -112,8 +148,6 @@ export class SqliteEngine implements Engine {
     } catch (error) {
       if (error instanceof WrongLane) return () => job.misplaced()
       return () => job.fail(error)
-    } finally {
-      this.#main.settle()
     }
   }
 

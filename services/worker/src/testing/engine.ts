@@ -4,6 +4,7 @@ import type { QueryCommand } from '@db-forge/contract/wire'
 import Database from 'better-sqlite3'
 import type { Interruptible, QueryJob } from '../engine/engine.ts'
 import { SqliteEngine } from '../engine/sqlite.ts'
+import type { GroupTimes } from '../engine/sqlite-group.ts'
 import type { Payload } from '../json-text.ts'
 import { WorkerFailure } from '../worker-failure.ts'
 import { temporaryFolder } from './worker-process.ts'
@@ -28,6 +29,8 @@ export class RecordedJob implements QueryJob {
   readonly told: string[] = []
   answer: string | undefined
   error: unknown
+  /** By which it can be interrupted. */
+  request = 0
   readonly #runs: boolean
   readonly #onTold: (job: RecordedJob, what: string) => void
 
@@ -43,8 +46,9 @@ export class RecordedJob implements QueryJob {
 
   begin(on: Interruptible): boolean {
     requests += 1
-    this.#tell('begin')
+    this.request = requests
     if (this.#runs) on.begin(requests)
+    this.#tell('begin')
     return this.#runs
   }
 
@@ -87,9 +91,14 @@ export class EngineUnderTest {
   readonly #folder = temporaryFolder()
   #reader: SqliteEngine | undefined
 
-  constructor(maxSizeMb = 64) {
+  /** @param group where it matters what runs together, it must not be up to the machine's speed. */
+  constructor(maxSizeMb = 64, group?: GroupTimes) {
     this.path = join(this.#folder.dir, 'main.sqlite')
-    this.engine = new SqliteEngine({ ...this.#options(maxSizeMb), role: 'writer' })
+    this.engine = new SqliteEngine({
+      ...this.#options(maxSizeMb),
+      role: 'writer',
+      ...(group ? { group } : {}),
+    })
   }
 
   /** A second engine, as a lane that reads has it. */
