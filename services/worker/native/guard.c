@@ -9,7 +9,7 @@
 
 SQLITE_EXTENSION_INIT1
 
-enum { GUARDS_MAX = 256, STATEMENTS_MAX = 4096, BUSY_MS = 5000, TIMER_STACK_BYTES = 128 * 1024, AGAIN_NANOS = 5000000 };
+enum { GUARDS_MAX = 256, STATEMENTS_MAX = 4096, BUSY_MS = 5000, TIMER_STACK_BYTES = 128 * 1024, TICK_NANOS = 5000000 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Guard *guards[GUARDS_MAX];
@@ -83,33 +83,27 @@ int interrupt(int id, uint64_t request) {
   return runs;
 }
 
-/* Ends what is out of time, as an interrupt does and as often. @return when to look again; 0 if nothing is timed. */
-static uint64_t endOutOfTime(void) {
-  uint64_t now = nowNanos(), next = 0;
+/* Ends what is out of time, as an interrupt does and as often. Returns whether anything is timed. */
+static int endOutOfTime(void) {
+  uint64_t now = nowNanos();
+  int timed = 0;
   for (int at = 0; at < GUARDS_MAX; at++) {
     uint64_t until = guards[at] ? guards[at]->untilNanos : 0;
-    if (until == 0) continue;
-    if (until <= now) {
-      sqlite3_interrupt(guards[at]->db);
-      until = now + AGAIN_NANOS;
-    }
-    if (next == 0 || until < next) next = until;
+    if (until) timed = 1;
+    if (until && until <= now) sqlite3_interrupt(guards[at]->db);
   }
-  return next ? next - now : 0;
+  return timed;
 }
 
 /* A thread of its own, for SQLite is built here so that it asks nobody while it runs (no progress handler). */
 static void *runTimer(void *unused) {
+  const struct timespec tick = {0, TICK_NANOS};
   pthread_mutex_lock(&lock);
   for (;;) {
-    uint64_t nanos = endOutOfTime();
-    if (nanos == 0) pthread_cond_wait(&somethingTimed, &lock);
-    else {
-      struct timespec pause = {(time_t)(nanos / 1000000000u), (long)(nanos % 1000000000u)};
-      pthread_mutex_unlock(&lock);
-      nanosleep(&pause, 0);
-      pthread_mutex_lock(&lock);
-    }
+    while (!endOutOfTime()) pthread_cond_wait(&somethingTimed, &lock);
+    pthread_mutex_unlock(&lock);
+    nanosleep(&tick, 0);
+    pthread_mutex_lock(&lock);
   }
   return unused;
 }
@@ -125,8 +119,7 @@ static int startTimer(void) {
   return rc;
 }
 
-/* How long what the connection runs may take from now on; for ever if 0. The timer may be some milliseconds late, the
-** more so where another connection was given longer. */
+/* How long what the connection runs may take from now on, give or take a tick; for ever if 0. */
 int allow(Guard *guard, uint64_t nanos) {
   pthread_mutex_lock(&lock);
   guard->untilNanos = nanos ? nowNanos() + nanos : 0;
