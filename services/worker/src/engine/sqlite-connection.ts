@@ -34,6 +34,7 @@ const WORDS = {
   commit: 'COMMIT',
   rollback: 'ROLLBACK',
   look: 'SELECT 1 FROM sqlite_schema LIMIT 1',
+  shrink: 'PRAGMA shrink_memory',
   checkpoint: 'PRAGMA wal_checkpoint(TRUNCATE)',
 } as const
 
@@ -53,7 +54,7 @@ export class Connection implements Interruptible {
     const { db, guard } = openDatabase(options)
     this.db = db
     this.guard = guard
-    this.#reader = options.role === 'reader'
+    this.#reader = options.role !== 'writer'
     this.#statements = new StatementCache(guard)
     this.#slabs = slabs
   }
@@ -120,6 +121,12 @@ export class Connection implements Interruptible {
     if (this.db.inTransaction) this.say('rollback')
     if (this.#schemaChanged) this.#statements.clear()
     this.#schemaChanged = false
+  }
+
+  /** Gives back the memory that only further use would need. */
+  rest(): void {
+    this.#statements.clear()
+    this.say('shrink')
   }
 
   close(): void {

@@ -3,11 +3,14 @@ import { EXIT, StartError } from '../exit-codes.ts'
 import { Guard } from './sqlite-guard.ts'
 import { guardLimits } from './sqlite-limits.ts'
 
+/** By what the memory for its cache is divided. All but the writer's are opened read-only. */
+const CACHE_SHARES = { writer: 16, reader: 32, pooled: 128 } as const
+
 export interface OpenOptions {
   readonly path: string
   readonly maxSizeMb: number
   readonly memoryMb: number
-  readonly role: 'writer' | 'reader'
+  readonly role: keyof typeof CACHE_SHARES
 }
 
 export interface OpenDatabase {
@@ -28,7 +31,7 @@ export function openDatabase(options: OpenOptions): OpenDatabase {
   try {
     db = new Database(options.path, {
       timeout: limits.busyMs,
-      readonly: options.role === 'reader',
+      readonly: options.role !== 'writer',
     })
     configure(db, options)
     if (options.role === 'writer') configureWriter(db, options)
@@ -66,9 +69,9 @@ function configureWriter(db: Database.Database, { maxSizeMb }: OpenOptions): voi
   expect(db, 'synchronous', 2n)
 }
 
-/** A sixteenth of the memory for the writer, less for each of the readers: Node itself needs most of a small worker's. */
+/** Little: Node itself needs most of a small worker's memory. */
 const cacheKib = (memoryMb: number, role: OpenOptions['role']) =>
-  (Math.min(Math.max((memoryMb * 1024) / 16, 2048), 256 * 1024) / (role === 'writer' ? 1 : 2)) | 0
+  Math.max(Math.floor((Math.min(memoryMb, 4096) * 1024) / CACHE_SHARES[role]), 512)
 
 function expect(db: Database.Database, pragma: string, wanted: string | bigint): void {
   const found = db.pragma(pragma, { simple: true })

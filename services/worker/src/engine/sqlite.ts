@@ -13,11 +13,17 @@ import { describeSchema } from './sqlite-describe.ts'
 import { toFailure } from './sqlite-errors.ts'
 import { GROUP_TIMES, GroupCommit, type GroupTimes } from './sqlite-group.ts'
 import type { OpenOptions } from './sqlite-open.ts'
+import { ConnectionPool } from './sqlite-pool.ts'
+import { SqliteTransaction } from './sqlite-transaction.ts'
 
 /** A snapshot that is kept for long keeps the write-ahead log from being reused. */
 const SNAPSHOT_MS = 5
 
+/** At once, of each engine. */
+const READ_TRANSACTIONS_MAX = 4
+
 export interface EngineOptions extends OpenOptions {
+  readonly role: 'writer' | 'reader'
   readonly group?: GroupTimes
 }
 
@@ -25,14 +31,16 @@ export interface EngineOptions extends OpenOptions {
 export class SqliteEngine implements Engine {
   readonly name = 'sqlite'
   readonly version: string
-  readonly #role: OpenOptions['role']
+  readonly #role: EngineOptions['role']
   readonly #slabs = new SlabPool(ANSWER_BYTES_MAX)
   readonly #main: Connection
   readonly #group: GroupCommit
+  readonly #snapshots: ConnectionPool
 
   constructor(options: EngineOptions) {
     this.#role = options.role
     this.#main = new Connection(options, this.#slabs)
+    this.#snapshots = new ConnectionPool(options, this.#slabs, READ_TRANSACTIONS_MAX)
     this.#group = new GroupCommit(
       this.#main,
       (job) => this.#alone(job),
@@ -97,8 +105,10 @@ export class SqliteEngine implements Engine {
     throw new WorkerFailure('database.busy', 'streams are not there yet')
   }
 
-  beginTransaction(_mode: 'write' | 'read'): EngineTransaction {
-    throw new WorkerFailure('database.busy', 'transactions are not there yet')
+  beginTransaction(mode: 'write' | 'read'): EngineTransaction {
+    if (mode === 'write') return new SqliteTransaction(this.#main, mode, () => {})
+    const connection = this.#snapshots.take('transactions that read')
+    return new SqliteTransaction(connection, mode, () => this.#snapshots.give(connection))
   }
 
   checkpoint(): void {
@@ -106,6 +116,7 @@ export class SqliteEngine implements Engine {
   }
 
   close(): void {
+    this.#snapshots.close()
     this.#main.settle()
     if (this.#role === 'writer') this.#main.say('checkpoint')
     this.#main.close()
