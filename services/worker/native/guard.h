@@ -1,6 +1,6 @@
 /*
 ** The guard of a tenant's connection: what may be prepared (authorize.c), limits and cancelling (guard.c), rows as
-** JSON text (rows.c, real.c), and the functions by which the platform drives it (node.c).
+** text (rows.c, cells.c, real.c), and the functions by which the platform drives it (node.c).
 **
 ** One library is loaded twice: by SQLite into each tenant's connection (sqlite3_guard_init), which gains no SQL function by
 ** that, and by Node (napi_register_module_v1). So what drives the guard can be called from JavaScript and by no SQL
@@ -57,11 +57,14 @@ typedef struct {
   Column *columns;
 } Statement;
 
+/* How rows are written: bits. A stream has its columns and its end in parts of their own, and every part whole. */
+enum { FORMAT_ARRAYS = 1, FORMAT_STREAM = 2, FORMAT_CSV = 4 };
+
 typedef struct {
   Statement *statement; /* the one that has been started and has not ended, or null */
-  int asArrays, asLines, stage, truncated;
+  int format, stage, truncated;
   int stepped; /* what the last step returned */
-  int64_t rows, rowsMax;
+  int64_t rows, partRows, rowsMax;
   double bytes, bytesMax, rowBytesMax;
   size_t taken, lastRow; /* of the guard's text: what the caller has, and where its last row begins */
   uint64_t startedNanos;
@@ -87,7 +90,7 @@ typedef struct Guard {
   Text text;
 } Guard;
 
-enum { STAGE_HEAD, STAGE_ROWS, STAGE_DONE };
+enum { STAGE_HEAD, STAGE_ROWS, STAGE_MORE_ROWS, STAGE_DONE };
 enum { TYPE_INTEGER, TYPE_REAL, TYPE_TEXT, TYPE_BLOB, TYPE_ANY };
 enum { REAL_BYTES_MAX = 32, LIMITS = 13 };
 
@@ -109,6 +112,16 @@ void dropStatement(Guard *guard, int id);
 int prepare(Guard *guard, const char *sql, size_t length, int mode, Statement **out, const char **problem);
 int stepGuarded(Guard *guard, Statement *statement);
 int transactionState(Guard *guard);
+
+/* cells.c */
+char *room(Text *text, size_t bytes);
+void add(Text *text, const void *bytes, size_t length);
+void addString(Text *text, const char *string);
+void addInteger(Text *text, int64_t value);
+void addSafeInteger(Text *text, int64_t value, const char *before, const char *after);
+void addCsvText(Text *text, const unsigned char *at, size_t left);
+int addCell(Text *text, sqlite3_stmt *stmt, int column, int type, double bytesMax);
+int addCsvCell(Text *text, sqlite3_stmt *stmt, int column, double bytesMax);
 
 /* rows.c */
 void freeColumns(Statement *statement);

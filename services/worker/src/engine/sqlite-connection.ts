@@ -1,4 +1,5 @@
 import type { QueryRequest, RowFormat } from '@db-forge/contract'
+import type { StreamCommand } from '@db-forge/contract/wire'
 import type Database from 'better-sqlite3'
 import { JsonText, type Payload, type SlabPool } from '../json-text.ts'
 import { WorkerFailure } from '../worker-failure.ts'
@@ -99,9 +100,8 @@ export class Connection implements Interruptible {
   /** @throws NativeError, WorkerFailure, WrongLane */
   run({ sql, params }: Statement, options: AnswerOptions, text: JsonText, check?: Check): void {
     const { maxRows, readOnly, rowFormat } = options
-    const changesSchema = this.#prepared(sql, readOnly, (statement) => {
-      check?.(statement)
-      if (this.overQuota && statement.grows) throw overQuota()
+    const changesSchema = this.#with(sql, readOnly, (statement) => {
+      this.#admit(statement, check)
       const values = bindArguments(statement.parameters, params)
       const bytesMax = ANSWER_BYTES_MAX - text.bytes
       const limits = { rowFormat, rowsMax: maxRows, bytesMax, rowBytesMax: ANSWER_BYTES_MAX }
@@ -114,6 +114,27 @@ export class Connection implements Interruptible {
       return statement.changesSchema
     })
     if (changesSchema) this.#forgetSchema()
+  }
+
+  /**
+   * Runs a statement up to its first row, to be read part by part. Whoever asks finalizes it.
+   * @throws NativeError, WorkerFailure, WrongLane
+   */
+  open(command: StreamCommand, bytesMax: number, check?: Check): GuardedStatement {
+    const { sql, params, readOnly, rowFormat, format, maxRows } = command
+    const mode = readOnly || this.#reader ? 'readOnly' : 'tenant'
+    const statement = this.#lane(readOnly, () => this.guard.prepare(sql, mode, shapeOf))
+    try {
+      this.#admit(statement, check)
+      if (statement.changesSchema) this.#forgetSchema()
+      const values = bindArguments(statement.parameters, params)
+      const limits = { rowsMax: maxRows ?? -1, bytesMax, rowBytesMax: ANSWER_BYTES_MAX }
+      statement.open(values, { rowFormat, format, ...limits })
+      return statement
+    } catch (error) {
+      statement.finalize()
+      throw error
+    }
   }
 
   /** No request leaves a transaction behind. */
@@ -134,9 +155,19 @@ export class Connection implements Interruptible {
     this.db.close()
   }
 
-  #prepared<T>(sql: string, readOnly: boolean, use: (statement: GuardedStatement) => T): T {
+  #with<T>(sql: string, readOnly: boolean, use: (statement: GuardedStatement) => T): T {
+    return this.#lane(readOnly, () => this.#statements.with(sql, readOnly || this.#reader, use))
+  }
+
+  #admit(statement: GuardedStatement, check: Check | undefined): void {
+    check?.(statement)
+    if (this.overQuota && statement.grows) throw overQuota()
+  }
+
+  /** @throws WrongLane where a reader is asked to prepare what writes. */
+  #lane<T>(readOnly: boolean, prepare: () => T): T {
     try {
-      return this.#statements.with(sql, readOnly || this.#reader, use)
+      return prepare()
     } catch (error) {
       if (this.#reader && !readOnly && wouldWrite(error)) throw new WrongLane()
       throw error

@@ -9,6 +9,7 @@ import type Database from 'better-sqlite3'
 import { type GuardLimits, limitList } from './sqlite-limits.ts'
 import {
   DOES,
+  FORMAT,
   GUARD_LIBRARY,
   MODE,
   type NativeColumn,
@@ -31,8 +32,17 @@ export interface RunOptions {
   /** Of the text up to the end of its rows. */
   readonly bytesMax: number
   readonly rowBytesMax: number
-  /** Parts of their own for columns and end, and each row a line. */
-  readonly lines?: boolean
+}
+
+export interface StreamOptions extends RunOptions {
+  readonly format: 'ndjson' | 'csv'
+}
+
+/** The first part of a stream is the list of its columns, the last one its end, both JSON; those between are rows. */
+export interface Part {
+  readonly rows: number
+  readonly bytes: number
+  readonly last: boolean
 }
 
 /** Where text is put, part by part. */
@@ -94,6 +104,8 @@ export class Guard {
   }
 }
 
+const formatOf = ({ rowFormat }: RunOptions) => (rowFormat === 'array' ? FORMAT.arrays : 0)
+
 export class GuardedStatement {
   readonly parameters: readonly (string | null)[]
   readonly columnCount: number
@@ -138,8 +150,8 @@ export class GuardedStatement {
    */
   run(values: readonly NativeValue[], options: RunOptions, sink: TextSink): void {
     try {
-      let next = this.start(values, options, sink)
-      while (next) next = this.more(sink)
+      let next = this.#start(values, options, sink)
+      while (next) next = this.#more(sink)
     } catch (error) {
       this.stop()
       throw error
@@ -151,29 +163,6 @@ export class GuardedStatement {
     this.#native.step(this.#connection, this.#id)
   }
 
-  /** Runs to the end of the first part. @returns whether there is more. */
-  start(values: readonly NativeValue[], options: RunOptions, sink: TextSink): boolean {
-    const { rowsMax, bytesMax, rowBytesMax } = options
-    const format = (options.rowFormat === 'array' ? 1 : 0) | (options.lines ? 2 : 0)
-    const given = this.#native.run(
-      this.#connection,
-      this.#id,
-      values,
-      format,
-      rowsMax,
-      bytesMax,
-      rowBytesMax,
-      sink.room(),
-    )
-    if (given !== STATE.reshape) return this.#wrote(given, sink)
-    this.#shapeColumns(this.#native.columns(this.#connection, this.#id))
-    return this.more(sink)
-  }
-
-  more(sink: TextSink): boolean {
-    return this.#wrote(this.#native.more(this.#connection, sink.room()), sink)
-  }
-
   /** Leaves what was started and has not come to its end. */
   stop(): void {
     this.#native.stop(this.#connection)
@@ -181,6 +170,51 @@ export class GuardedStatement {
 
   finalize(): void {
     this.#native.finalize(this.#connection, this.#id)
+  }
+
+  /** Runs to the end of the first part. @returns whether there is more. */
+  #start(values: readonly NativeValue[], options: RunOptions, sink: TextSink): boolean {
+    const given = this.#run(values, options, formatOf(options), sink.room())
+    if (given !== STATE.reshape) return this.#wrote(given, sink)
+    this.#shapeColumns(this.#native.columns(this.#connection, this.#id))
+    return this.#more(sink)
+  }
+
+  /** Runs up to the first row, for `part` and `take`. */
+  open(values: readonly NativeValue[], options: StreamOptions): void {
+    const format = formatOf(options) | FORMAT.stream | (options.format === 'csv' ? FORMAT.csv : 0)
+    if (this.#run(values, options, format) === STATE.reshape)
+      this.#shapeColumns(this.#native.columns(this.#connection, this.#id))
+  }
+
+  /** Makes the next part, of about so many bytes, for `take` to hand out. */
+  part(bytesMax: number): Part {
+    const given = this.#native.part(this.#connection, bytesMax)
+    const size = Math.floor(given / 4)
+    return {
+      rows: Math.floor(size / 2 ** 32),
+      bytes: size % 2 ** 32,
+      last: given % 4 === STATE.done,
+    }
+  }
+
+  take(out: Uint8Array): void {
+    this.#native.take(this.#connection, out)
+  }
+
+  #more(sink: TextSink): boolean {
+    return this.#wrote(this.#native.more(this.#connection, sink.room()), sink)
+  }
+
+  #run(
+    values: readonly NativeValue[],
+    { rowsMax, bytesMax, rowBytesMax }: RunOptions,
+    format: number,
+    out?: Uint8Array,
+  ): number {
+    const native = this.#native
+    const connection = this.#connection
+    return native.run(connection, this.#id, values, format, rowsMax, bytesMax, rowBytesMax, out)
   }
 
   #wrote(given: number, sink: TextSink): boolean {

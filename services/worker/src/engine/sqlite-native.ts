@@ -42,9 +42,13 @@ export interface NativeGuard {
     rowsMax: number,
     bytesMax: number,
     rowBytesMax: number,
-    out: Uint8Array,
+    /** Unless it is a stream. */
+    out?: Uint8Array,
   ): number
   more(connection: number, out: Uint8Array): number
+  /** `partOf` reads the number. */
+  part(connection: number, bytes: number): number
+  take(connection: number, out: Uint8Array): void
   stop(connection: number): void
   step(connection: number, statement: number): void
   allow(connection: number, ms: number): void
@@ -64,6 +68,7 @@ export interface NativeError extends Error {
 export const MODE = { tenant: 0, readOnly: 1, platform: 2 } as const
 export const DOES = { write: 1, rows: 2, schema: 4, grows: 32 } as const
 export const TRANSACTION = { open: 1, defers: 2 } as const
+export const FORMAT = { arrays: 1, stream: 2, csv: 4 } as const
 export const STATE = { done: 0, more: 1, reshape: 2 } as const
 
 /** The library, which SQLite also loads, as an extension. */

@@ -14,6 +14,7 @@ import { toFailure } from './sqlite-errors.ts'
 import { GROUP_TIMES, GroupCommit, type GroupTimes } from './sqlite-group.ts'
 import type { OpenOptions } from './sqlite-open.ts'
 import { ConnectionPool } from './sqlite-pool.ts'
+import { ChunkBuffers, ReadStream, WriteStream } from './sqlite-stream.ts'
 import { SqliteTransaction } from './sqlite-transaction.ts'
 
 /** A snapshot that is kept for long keeps the write-ahead log from being reused. */
@@ -21,6 +22,7 @@ const SNAPSHOT_MS = 5
 
 /** At once, of each engine. */
 const READ_TRANSACTIONS_MAX = 4
+const STREAMS_MAX = 4
 
 export interface EngineOptions extends OpenOptions {
   readonly role: 'writer' | 'reader'
@@ -36,11 +38,14 @@ export class SqliteEngine implements Engine {
   readonly #main: Connection
   readonly #group: GroupCommit
   readonly #snapshots: ConnectionPool
+  readonly #streams: ConnectionPool
+  readonly #buffers = new ChunkBuffers()
 
   constructor(options: EngineOptions) {
     this.#role = options.role
     this.#main = new Connection(options, this.#slabs)
     this.#snapshots = new ConnectionPool(options, this.#slabs, READ_TRANSACTIONS_MAX)
+    this.#streams = new ConnectionPool(options, this.#slabs, STREAMS_MAX)
     this.#group = new GroupCommit(
       this.#main,
       (job) => this.#alone(job),
@@ -101,8 +106,10 @@ export class SqliteEngine implements Engine {
     }
   }
 
-  openStream(_command: StreamCommand): EngineStream {
-    throw new WorkerFailure('database.busy', 'streams are not there yet')
+  openStream(command: StreamCommand): EngineStream {
+    if (this.#role === 'writer') return new WriteStream(this.#main, command, this.#buffers)
+    const connection = this.#streams.take('streams')
+    return new ReadStream(connection, command, this.#buffers, () => this.#streams.give(connection))
   }
 
   beginTransaction(mode: 'write' | 'read'): EngineTransaction {
@@ -117,6 +124,7 @@ export class SqliteEngine implements Engine {
 
   close(): void {
     this.#snapshots.close()
+    this.#streams.close()
     this.#main.settle()
     if (this.#role === 'writer') this.#main.say('checkpoint')
     this.#main.close()
