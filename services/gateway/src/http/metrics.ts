@@ -1,12 +1,19 @@
 import type { DatabaseState } from '@db-forge/contract'
 import type { FastifyInstance } from 'fastify'
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Telemetry } from '../core/telemetry.ts'
 
 const QUERY_BUCKETS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ]
 const SPAWN_BUCKETS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30]
+
+/** What is looked up when somebody asks. */
+export interface LiveFigures {
+  readonly databasesByState: () => ReadonlyMap<DatabaseState, number>
+  readonly runningQueries: () => number
+  readonly openCircuits: () => number
+}
 
 /** Prometheus metrics of one gateway. Labels come from routes, codes and states alone, so their number is bounded. */
 export class Metrics {
@@ -16,7 +23,7 @@ export class Metrics {
   #failures = 0
   readonly #http: Histogram<'method' | 'route' | 'status'>
 
-  constructor(workersByState: () => ReadonlyMap<DatabaseState, number>) {
+  constructor(live: LiveFigures) {
     const registers = [this.registry]
     collectDefaultMetrics({ register: this.registry })
     this.#http = new Histogram({
@@ -47,10 +54,33 @@ export class Metrics {
       registers,
       collect() {
         this.reset()
-        for (const [state, count] of workersByState()) this.set({ state }, count)
+        for (const [state, count] of live.databasesByState()) this.set({ state }, count)
       },
     })
+    new Gauge({
+      name: 'dbforge_running_queries',
+      help: 'Requests that workers are asked right now',
+      registers,
+      collect() {
+        this.set(live.runningQueries())
+      },
+    })
+    new Gauge({
+      name: 'dbforge_open_circuits',
+      help: 'Workers that are asked nothing because they have not answered',
+      registers,
+      collect() {
+        this.set(live.openCircuits())
+      },
+    })
+    const notices = new Counter({
+      name: 'dbforge_worker_notices_total',
+      help: 'What workers have said of themselves, such as a write-ahead log that grows',
+      labelNames: ['kind'],
+      registers,
+    })
     this.telemetry = {
+      noticed: (kind) => notices.inc({ kind }),
       queryFinished: (engine, outcome, seconds) => queries.observe({ engine, outcome }, seconds),
       spawnFinished: (engine, outcome, seconds) => spawns.observe({ engine, outcome }, seconds),
     }
