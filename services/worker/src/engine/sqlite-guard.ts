@@ -70,6 +70,11 @@ export class Guard {
     this.#native.limit(this.connection, limits.busyMs, limitList(limits))
   }
 
+  /** How long a statement waits for another connection's lock. */
+  set busyMs(ms: number) {
+    this.#native.limit(this.connection, ms, [])
+  }
+
   /** From here to `end`, this request and no other can be interrupted. */
   begin(request: number): void {
     this.#native.begin(this.connection, request)

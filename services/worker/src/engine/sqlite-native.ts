@@ -102,5 +102,12 @@ export const wouldWrite = (error: unknown): boolean =>
 export const isOutOfTime = (error: unknown): boolean =>
   isNativeError(error) && error.resultCode === OUT_OF_TIME
 
+/** By SQLite's numbers: IOERR, CORRUPT, NOTADB. */
+const BROKEN = new Set([10, 11, 26])
+
+/** The file or the disk is at fault, and what the connection holds of it cannot be trusted. */
+export const isBroken = (error: unknown): boolean =>
+  isNativeError(error) && BROKEN.has(error.resultCode & 0xff)
+
 export const isNativeError = (error: unknown): error is NativeError =>
   error instanceof Error && 'resultCode' in error
