@@ -7,13 +7,16 @@ import { type Interruptible, WrongLane } from './engine.ts'
 import { shapeOf } from './sqlite-columns.ts'
 import { toFailure } from './sqlite-errors.ts'
 import type { Guard, GuardedStatement } from './sqlite-guard.ts'
-import { isOutOfTime, wouldWrite } from './sqlite-native.ts'
-import { type OpenOptions, openDatabase } from './sqlite-open.ts'
+import { isBroken, isOutOfTime, wouldWrite } from './sqlite-native.ts'
+import { type OpenDatabase, type OpenOptions, openDatabase } from './sqlite-open.ts'
 import { bindArguments } from './sqlite-parameters.ts'
 import { StatementCache } from './sqlite-statements.ts'
 
 /** Rows of an answer end here; a batch has this much for all its answers. */
 export const ANSWER_BYTES_MAX = 4 * 1024 * 1024
+
+/** Per megabyte of the worker's memory: prepared statements that are kept. */
+const STATEMENT_BYTES = 16 * 1024
 
 export interface Statement {
   readonly sql: string
@@ -41,23 +44,31 @@ const WORDS = {
 
 /** A guarded connection with its prepared statements: runs one statement at a time, to JSON text. */
 export class Connection implements Interruptible {
-  readonly db: Database.Database
-  readonly guard: Guard
   /** What grows is refused. */
   overQuota = false
+  readonly #options: OpenOptions
   readonly #reader: boolean
-  readonly #statements: StatementCache
-  readonly #words = new Map<keyof typeof WORDS, GuardedStatement>()
   readonly #slabs: SlabPool
+  readonly #words = new Map<keyof typeof WORDS, GuardedStatement>()
+  #open: OpenDatabase
+  #statements: StatementCache
   #schemaChanged = false
+  #broken = false
 
   constructor(options: OpenOptions, slabs: SlabPool) {
-    const { db, guard } = openDatabase(options)
-    this.db = db
-    this.guard = guard
+    this.#options = options
     this.#reader = options.role !== 'writer'
-    this.#statements = new StatementCache(guard)
     this.#slabs = slabs
+    this.#open = openDatabase(options)
+    this.#statements = this.#newCache()
+  }
+
+  get db(): Database.Database {
+    return this.#open.db
+  }
+
+  get guard(): Guard {
+    return this.#open.guard
   }
 
   get connection(): number {
@@ -79,7 +90,11 @@ export class Connection implements Interruptible {
       statement = this.guard.prepare(WORDS[word], 'platform', shapeOf)
       this.#words.set(word, statement)
     }
-    statement.step()
+    try {
+      statement.step()
+    } catch (error) {
+      throw this.noted(error)
+    }
   }
 
   /**
@@ -133,26 +148,60 @@ export class Connection implements Interruptible {
       return statement
     } catch (error) {
       statement.finalize()
-      throw error
+      throw this.noted(error)
     }
   }
 
-  /** No request leaves a transaction behind. */
+  /** Remembers what the connection may not be used after. */
+  noted(error: unknown): unknown {
+    if (isBroken(error)) this.#broken = true
+    return error
+  }
+
+  /**
+   * No request leaves a transaction behind, nor a connection whose file or disk has failed it: what was not committed
+   * is given up, nothing is written or synced again, and another one is opened.
+   * @throws StartError if that cannot be done.
+   */
   settle(): void {
     if (this.db.inTransaction) this.say('rollback')
     if (this.#schemaChanged) this.#statements.clear()
     this.#schemaChanged = false
+    if (this.#broken) this.#reopen()
   }
 
   /** Gives back the memory that only further use would need. */
   rest(): void {
+    this.settle()
     this.#statements.clear()
     this.say('shrink')
   }
 
+  /** With what was acknowledged in the main file, unless that has failed. */
+  finish(): void {
+    if (!this.#broken) {
+      this.settle()
+      if (!this.#reader) this.say('checkpoint')
+    }
+    this.close()
+  }
+
   close(): void {
+    if (!this.db.open) return
     this.guard.close()
     this.db.close()
+  }
+
+  #newCache(): StatementCache {
+    return new StatementCache(this.guard, Math.min(this.#options.memoryMb, 2048) * STATEMENT_BYTES)
+  }
+
+  #reopen(): void {
+    this.close()
+    this.#words.clear()
+    this.#open = openDatabase(this.#options)
+    this.#statements = this.#newCache()
+    this.#broken = false
   }
 
   #with<T>(sql: string, readOnly: boolean, use: (statement: GuardedStatement) => T): T {
@@ -170,7 +219,7 @@ export class Connection implements Interruptible {
       return prepare()
     } catch (error) {
       if (this.#reader && !readOnly && wouldWrite(error)) throw new WrongLane()
-      throw error
+      throw this.noted(error)
     }
   }
 

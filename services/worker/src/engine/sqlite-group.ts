@@ -67,6 +67,7 @@ export class GroupCommit {
       count += 1
     }
     this.#finish(leaving?.undo ?? false)
+    this.#connection.settle()
     leaving?.settle()
     return count
   }

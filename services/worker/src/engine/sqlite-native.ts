@@ -10,6 +10,8 @@ interface NativeStatement {
   readonly id: number
   /** Bits of DOES. */
   readonly does: number
+  /** Memory that it takes, about. */
+  readonly bytes: number
   /** Numbered as SQLite does: an entry for each, its name as written, null for `?`. */
   readonly parameters: readonly (string | null)[]
   readonly columns: readonly NativeColumn[]
@@ -101,6 +103,13 @@ export const wouldWrite = (error: unknown): boolean =>
 
 export const isOutOfTime = (error: unknown): boolean =>
   isNativeError(error) && error.resultCode === OUT_OF_TIME
+
+/** By SQLite's numbers: IOERR, CORRUPT, NOTADB. */
+const BROKEN = new Set([10, 11, 26])
+
+/** The file or the disk is at fault, and what the connection holds of it cannot be trusted. */
+export const isBroken = (error: unknown): boolean =>
+  isNativeError(error) && BROKEN.has(error.resultCode & 0xff)
 
 export const isNativeError = (error: unknown): error is NativeError =>
   error instanceof Error && 'resultCode' in error

@@ -92,7 +92,7 @@ abstract class RowStream implements EngineStream {
       }
       return this.#rows(this.#statement, bytesMax)
     } catch (error) {
-      throw toFailure(error, this.command.sql)
+      throw toFailure(this.on.noted(error), this.command.sql)
     }
   }
 

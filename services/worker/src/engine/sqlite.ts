@@ -12,6 +12,7 @@ import { ANSWER_BYTES_MAX, Connection, type Statement } from './sqlite-connectio
 import { describeSchema } from './sqlite-describe.ts'
 import { toFailure } from './sqlite-errors.ts'
 import { GROUP_TIMES, GroupCommit, type GroupTimes } from './sqlite-group.ts'
+import { BUSY_MS } from './sqlite-limits.ts'
 import type { OpenOptions } from './sqlite-open.ts'
 import { ConnectionPool } from './sqlite-pool.ts'
 import { ChunkBuffers, ReadStream, WriteStream } from './sqlite-stream.ts'
@@ -119,15 +120,23 @@ export class SqliteEngine implements Engine {
   }
 
   checkpoint(): void {
-    this.#main.say('checkpoint')
+    const main = this.#main
+    if (main.guard.inTransaction) return
+    main.guard.busyMs = 0
+    try {
+      main.say('checkpoint')
+    } catch (error) {
+      throw toFailure(error, '')
+    } finally {
+      main.guard.busyMs = BUSY_MS
+      main.settle()
+    }
   }
 
   close(): void {
     this.#snapshots.close()
     this.#streams.close()
-    this.#main.settle()
-    if (this.#role === 'writer') this.#main.say('checkpoint')
-    this.#main.close()
+    this.#main.finish()
   }
 
   /** Takes the locks of a read once for many. @returns how many it took. */
@@ -145,8 +154,11 @@ export class SqliteEngine implements Engine {
 
   #alone(job: QueryJob): void {
     const tell = this.#run(job)
-    this.#main.settle()
-    tell()
+    try {
+      this.#main.settle()
+    } finally {
+      tell()
+    }
   }
 
   /** @returns how to tell what came of it. */

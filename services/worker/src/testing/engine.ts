@@ -152,9 +152,12 @@ export class EngineUnderTest {
   }
 
   close(): void {
-    this.#reader?.close()
-    this.engine.close()
-    this.#folder.remove()
+    try {
+      this.#reader?.close()
+      this.engine.close()
+    } finally {
+      this.#folder.remove()
+    }
   }
 
   #options(maxSizeMb: number) {
