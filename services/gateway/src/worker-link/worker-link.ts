@@ -13,7 +13,7 @@ import {
 import { CircuitBreaker } from './circuit-breaker.ts'
 import { ControlChannel } from './control-channel.ts'
 import { FrameSocket } from './frame-socket.ts'
-import { Lane, type LaneOwner } from './lane.ts'
+import { LATE_MS, Lane, type LaneOwner } from './lane.ts'
 import {
   CancelledError,
   CircuitOpenError,
@@ -29,8 +29,6 @@ import { StatementRoutes } from './statement-routes.ts'
 export const TICK_MS = 10
 const CANCEL_TICKS = 2
 const DEADLINE_TICKS = 10
-/** What a worker gets beyond a deadline, to say itself that it has passed. */
-const LATE_MS = 1000
 const WAIT_MS_MAX = 5000
 const LANES_MAX = 32
 const REDIRECTS_MAX = 3
@@ -38,6 +36,7 @@ const REDIRECTS_MAX = 3
 const TAKEN_BACK_TOLD = 8
 const ADD_READER_PAUSE_MS = 250
 const CONTROL_MS = 5000
+const DEPARTED_MS = 20
 /** Of frames that are still coming, over all lanes of a worker. */
 const BUFFERED_BYTES_MAX = 2 * FRAME_BYTES_MAX
 
@@ -67,6 +66,8 @@ export class WorkerLink implements LaneOwner {
   #writer: Lane | undefined
   readonly #readers: Lane[] = []
   readonly #opening = new Set<number>()
+  /** Readers whose sockets have closed just now. */
+  readonly #departed = new Set<Lane>()
   /** For which there is no lane at this moment. */
   #waiting: LinkRequest[] = []
   readonly #cancelling = new Set<LinkRequest>()
@@ -160,14 +161,15 @@ export class WorkerLink implements LaneOwner {
     if (this.closed) return false
     this.tick += 1
     let busy = this.#waiting.length > 0 || this.#cancelling.size > 0
+    const now = performance.now()
     for (const lane of this.#lanes()) {
-      lane.watch(late)
+      lane.watch(now, late)
       busy ||= lane.load > 0
     }
     this.#relieve()
     if (this.#waiting.length > 0) this.#flush()
     if (this.tick % CANCEL_TICKS === 0) this.#repeatCancels()
-    if (this.tick % DEADLINE_TICKS === 0) this.#checkDeadlines(performance.now())
+    if (this.tick % DEADLINE_TICKS === 0) this.#checkDeadlines(now)
     return busy
   }
 
@@ -234,6 +236,13 @@ export class WorkerLink implements LaneOwner {
       return
     }
     this.#readers.splice(this.#readers.indexOf(lane), 1)
+    this.#departed.add(lane)
+    // When the worker has died its other sockets close in a moment, and then nothing is to be sent to them.
+    setTimeout(() => this.#reassign(lane, cause), DEPARTED_MS)
+  }
+
+  #reassign(lane: Lane, cause: Error): void {
+    if (!this.#departed.delete(lane)) return
     for (const request of lane.takeAll()) {
       if (request.begun || request.pinned)
         request.fail(new LinkDownError(cause.message, true, { cause }))
@@ -397,6 +406,7 @@ export class WorkerLink implements LaneOwner {
     }
     this.#waiting = this.#waiting.filter((request) => {
       if (now <= waitsUntil(request)) return true
+      this.#breaker.strike()
       request.fail(
         request.side === 'reader'
           ? new LanesBusyError('all readers are busy')
@@ -417,10 +427,11 @@ export class WorkerLink implements LaneOwner {
     this.#ended.abort()
     this.#breaker.end()
     this.#control.destroy(cause)
-    for (const lane of this.#lanes()) {
+    for (const lane of [...this.#lanes(), ...this.#departed]) {
       lane.destroy(cause)
       lane.failAll(cause)
     }
+    this.#departed.clear()
     for (const request of this.#waiting)
       request.fail(new LinkDownError(cause.message, request.sent, { cause }))
     this.#waiting = []

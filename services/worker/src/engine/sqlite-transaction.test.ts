@@ -150,7 +150,12 @@ describe('a transaction that reads', () => {
     const open = Array.from({ length: 4 }, () => db.reader.beginTransaction('read'))
     expect(new Set(open.map(({ connection }) => connection)).size).toBe(4)
     expect(failure(() => db.reader.beginTransaction('read')).code).toBe('database.busy')
-    for (const transaction of open) transaction.rollback()
+    for (const transaction of open) {
+      transaction.begin(REQUEST)
+      transaction.rollback()
+      transaction.end()
+      expect(interruptOnce(transaction.connection, REQUEST)).toBe(true)
+    }
     for (let time = 0; time < 20; time += 1) db.reader.beginTransaction('read').commit()
     expect(db.reader.beginTransaction('read').open).toBe(true)
   })
