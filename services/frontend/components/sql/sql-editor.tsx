@@ -4,6 +4,7 @@ import {
   autocompletion,
   closeBrackets,
   closeBracketsKeymap,
+  closeCompletion,
   completionKeymap,
 } from '@codemirror/autocomplete'
 import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands'
@@ -25,7 +26,8 @@ export interface SqlEditorHandle {
   readonly all: () => readonly Statement[]
   /** Underlines the word at `offset` of a statement, if the statement still stands where it was. */
   readonly mark: (statement: Statement, offset: number, message: string) => void
-  readonly clearMarks: () => void
+  /** Takes away what hangs over the text: marks, and the list of completions. */
+  readonly clear: () => void
   readonly insert: (text: string) => void
   readonly append: (text: string) => void
 }
@@ -116,7 +118,10 @@ function handleOf(view: EditorView): SqlEditorHandle {
       const to = view.state.wordAt(from)?.to ?? Math.min(from + 1, statement.to)
       view.dispatch(setDiagnostics(view.state, [{ from, to, severity: 'error', message }]))
     },
-    clearMarks: () => view.dispatch(setDiagnostics(view.state, [])),
+    clear: () => {
+      closeCompletion(view)
+      view.dispatch(setDiagnostics(view.state, []))
+    },
     insert: (added) => {
       view.dispatch(view.state.replaceSelection(added))
       view.focus()

@@ -85,7 +85,7 @@ function useConsole(database: Database, editor: SqlEditorHandle | null, options:
   const { run, ...state } = useSqlRun(database.name)
 
   const runAndMark = async (statements: readonly Statement[]) => {
-    editor?.clearMarks()
+    editor?.clear()
     const last = (await run(statements, options)).at(-1)
     if (last?.status !== 'failed') return
     const { position, title, detail } = failureOf(last.error)
