@@ -95,6 +95,20 @@ describe('a transaction that writes', () => {
     expect(committed()).toBe(2)
   })
 
+  test('is not disturbed by anything else, which waits for its end', () => {
+    const transaction = db.engine.beginTransaction('write')
+    ask(transaction, "insert into t (v) values ('two')")
+    for (const other of [
+      () => db.query('select 1'),
+      () => db.batch(['select 1']),
+      () => db.engine.beginTransaction('write'),
+    ])
+      expect(other).toThrow('a transaction that writes is open')
+    db.engine.checkpoint()
+    transaction.commit()
+    expect(committed()).toBe(2)
+  })
+
   test('whose commit fails may be mended', () => {
     const transaction = db.engine.beginTransaction('write')
     ask(transaction, 'insert into child values (5)')
