@@ -77,7 +77,7 @@ export class SqliteEngine implements Engine {
   }
 
   queries(jobs: readonly QueryJob[]): void {
-    this.#expectNoTransaction()
+    this.#expectIdle()
     let left = jobs
     while (left.length > 1)
       left = left.slice(this.#role === 'writer' ? this.#group.run(left) : this.#snapshot(left))
@@ -85,7 +85,7 @@ export class SqliteEngine implements Engine {
   }
 
   batch(command: BatchCommand): Payload {
-    this.#expectNoTransaction()
+    this.#expectIdle()
     const started = performance.now()
     const text = new JsonText(this.#slabs)
     text.add('{"results":[')
@@ -111,14 +111,14 @@ export class SqliteEngine implements Engine {
   }
 
   openStream(command: StreamCommand): EngineStream {
-    this.#expectNoTransaction()
-    if (this.#role === 'writer') return new WriteStream(this.#main, command, this.#buffers)
+    if (this.#role === 'writer')
+      return new WriteStream(this.#main, command, this.#buffers, () => this.#expectIdle())
     const connection = this.#streams.take('streams')
     return new ReadStream(connection, command, this.#buffers, () => this.#streams.give(connection))
   }
 
   beginTransaction(mode: 'write' | 'read'): EngineTransaction {
-    this.#expectNoTransaction()
+    this.#expectIdle()
     if (mode === 'write') {
       this.#transaction = new SqliteTransaction(this.#main, mode, () => {})
       return this.#transaction
@@ -190,9 +190,10 @@ export class SqliteEngine implements Engine {
     }
   }
 
-  /** Whatever else ran on the writer's connection would become part of it, and end it. */
-  #expectNoTransaction(): void {
-    if (this.#transaction?.open) throw new Error('a transaction that writes is open')
+  /** Whatever else ran on the writer's connection would become part of its transaction, and end it. */
+  #expectIdle(): void {
+    if (this.#transaction?.open)
+      throw new WorkerFailure('database.busy', 'a transaction that writes is open')
     this.#transaction = undefined
   }
 
