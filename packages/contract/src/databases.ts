@@ -33,6 +33,10 @@ export const Limits = z.object({
   memoryMb: z.int().describe('Memory of the worker, MiB'),
   cpus: z.number().describe('Share of processors; 1 is one whole core'),
   maxSizeMb: z.int().describe('Size of the data, MiB'),
+  queryTimeoutMs: z
+    .int()
+    .default(30_000)
+    .describe('Milliseconds that a query may take unless it says otherwise'),
 })
 export type Limits = z.output<typeof Limits>
 
@@ -40,6 +44,11 @@ const limitFields = {
   memoryMb: z.int().min(64).max(65_536).describe('Memory of the worker, MiB'),
   cpus: z.number().min(0.1).max(64).describe('Share of processors; 1 is one whole core'),
   maxSizeMb: z.int().min(1).max(1_048_576).describe('Size of the data, MiB'),
+  queryTimeoutMs: z
+    .int()
+    .min(1)
+    .max(3_600_000)
+    .describe('Milliseconds that a query may take unless it says otherwise'),
 }
 
 export const DatabaseSpawn = z
@@ -48,6 +57,7 @@ export const DatabaseSpawn = z
     memoryMb: limitFields.memoryMb.optional(),
     cpus: limitFields.cpus.optional(),
     maxSizeMb: limitFields.maxSizeMb.optional(),
+    queryTimeoutMs: limitFields.queryTimeoutMs.optional(),
   })
   .meta({ id: 'DatabaseSpawn' })
 export type DatabaseSpawn = z.output<typeof DatabaseSpawn>
@@ -57,6 +67,7 @@ export const DatabasePatch = z
     memoryMb: limitFields.memoryMb.optional(),
     cpus: limitFields.cpus.optional(),
     maxSizeMb: limitFields.maxSizeMb.optional(),
+    queryTimeoutMs: limitFields.queryTimeoutMs.optional(),
   })
   .refine((patch) => Object.values(patch).some((value) => value !== undefined), 'nothing to change')
   .meta({ id: 'DatabasePatch' })
@@ -115,7 +126,14 @@ export const DatabaseStats = z
       .object({ seconds: z.number(), percent: z.number().describe('100 is one whole core') })
       .nullable(),
     memory: z.object({ usedBytes: z.int(), limitBytes: z.int().nullable() }).nullable(),
-    disk: z.object({ usedBytes: z.int(), limitBytes: z.int() }),
+    disk: z.object({
+      usedBytes: z.int(),
+      limitBytes: z.int(),
+      walBytes: z
+        .int()
+        .nullable()
+        .describe('Of it, the write-ahead log; null while no worker tells'),
+    }),
   })
   .meta({ id: 'DatabaseStats' })
 export type DatabaseStats = z.output<typeof DatabaseStats>
@@ -131,7 +149,7 @@ const exampleDatabase = {
   state: 'running',
   desired: 'running',
   reason: null,
-  limits: { memoryMb: 64, cpus: 1, maxSizeMb: 1024 },
+  limits: { memoryMb: 64, cpus: 1, maxSizeMb: 1024, queryTimeoutMs: 30_000 },
   createdAt: '2026-01-01T12:00:00.000Z',
   updatedAt: '2026-01-01T12:00:00.000Z',
   revision: 2,

@@ -32,6 +32,8 @@ export interface Route {
   readonly status: 200 | 201 | 204
   /** Other statuses that carry the same answer: 200 beside 201 when a creation finds what it would create. */
   readonly alsoStatus?: 200 | 503
+  /** What the answer may also be, by the media type that `Accept` asks for. */
+  readonly streams?: Readonly<Record<string, z.ZodType>>
   /** What the answer is, when it is not JSON. */
   readonly produces?: 'text/plain' | 'application/x-ndjson'
   /** Codes a caller should expect from this route, beside those of every route. */

@@ -10,25 +10,50 @@ export const FRAME_HEADER_BYTES = 9
 /** Largest frame either side accepts; a peer that announces more is cut off. */
 export const FRAME_BYTES_MAX = 64 * 1024 * 1024
 /** Rises when frames or messages change incompatibly; both sides refuse another version. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 export const FrameType = {
   /** gateway → worker, first frame of a connection: Hello. */
   hello: 1,
   /** worker → gateway: Welcome. */
   welcome: 2,
-  /** QueryRequest. Answered by result or error. */
+  /** Timed. QueryCommand. Answered by result, error or redirect. */
   query: 10,
-  /** BatchRequest. */
+  /** Timed. BatchCommand. Answered by result or error. */
   batch: 11,
-  /** DescribeRequest. */
+  /** Timed. DescribeRequest. */
   describe: 12,
   /** HealthRequest, on the control socket. */
   health: 13,
+  /** Timed. StreamCommand. Answered by meta, any number of rows and notice, then result (StreamEnd) or error; or by redirect. */
+  stream: 14,
+  /** Timed. BeginCommand; the deadline is that of the whole transaction. Answered by result (Begun) or error. */
+  begin: 15,
+  /** Timed. EndCommand. Answered by an empty object. */
+  commit: 16,
+  /** Timed. EndCommand. */
+  rollback: 17,
+  /** Control socket: starts one more reader. Answered by result (LaneInfo) or error `database.busy` where there is no room. */
+  addReader: 18,
   /** The JSON that the client will get, untouched by the gateway. */
   result: 20,
   /** WorkerError. */
   error: 21,
+  /** JSON list of the columns of a stream. */
+  meta: 22,
+  /** u32 big endian number of rows, then their text in the format that was asked for. */
+  rows: 23,
+  /** Empty: this lane is the wrong one for the statement, which has not run; the other kind of lane will take it. */
+  redirect: 24,
+  /** WorkerNotice; of id 0 on the control socket, else within a stream. */
+  notice: 25,
+  /** gateway → worker, u32 big endian: bytes of rows that a stream may send beyond what it was allowed before. */
+  credit: 30,
+  /**
+   * gateway → worker. With a request's id on its own connection, empty: it is not begun if it waits, and ended if it is a
+   * stream. On the control socket: CancelCommand, which ends what runs. Neither is answered, the request itself is.
+   */
+  cancel: 31,
 } as const
 export type FrameType = (typeof FrameType)[keyof typeof FrameType]
 
@@ -46,6 +71,25 @@ export function encodeFrame(type: FrameType, id: number, payload: string | Uint8
   frame.writeUInt32BE(id, 5)
   if (typeof payload === 'string') frame.write(payload, FRAME_HEADER_BYTES)
   else frame.set(payload, FRAME_HEADER_BYTES)
+  return frame
+}
+
+/** Before the payload of a timed request: f64 big endian, the deadline in milliseconds of the worker's own clock (Welcome). */
+export const DEADLINE_BYTES = 8
+
+export function encodeTimedFrame(
+  type: FrameType,
+  id: number,
+  deadline: number,
+  payload: string,
+): Buffer {
+  const bytes = DEADLINE_BYTES + Buffer.byteLength(payload)
+  const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + bytes)
+  frame.writeUInt32BE(FRAME_HEADER_BYTES - 4 + bytes, 0)
+  frame.writeUInt8(type, 4)
+  frame.writeUInt32BE(id, 5)
+  frame.writeDoubleBE(deadline, FRAME_HEADER_BYTES)
+  frame.write(payload, FRAME_HEADER_BYTES + DEADLINE_BYTES)
   return frame
 }
 

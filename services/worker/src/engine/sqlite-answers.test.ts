@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EngineUnderTest, failure } from '../testing/engine.ts'
-import { ANSWER_BYTES_MAX } from './sqlite.ts'
+import { ANSWER_BYTES_MAX } from './sqlite-connection.ts'
 
 let db: EngineUnderTest
 beforeEach(() => {

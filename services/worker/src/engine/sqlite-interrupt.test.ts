@@ -22,20 +22,28 @@ const SOURCE = `
   const { parentPort, workerData } = require('node:worker_threads')
   const { engine: file, path, kinds, requests, shared } = workerData
   void import(file).then(({ SqliteEngine }) => {
-  const engine = new SqliteEngine({ path, maxSizeMb: 64, memoryMb: 64 })
-  const options = { maxRows: 10, timeoutMs: 0, readOnly: false, rowFormat: 'object' }
-  engine.query({ sql: 'create table t (id integer primary key, v text)', ...options })
-  engine.query({ sql: 'with recursive c(x) as (select 1 union all select x + 1 from c limit 1000) insert into t select x, x from c', ...options })
+  const engine = new SqliteEngine({ path, maxSizeMb: 64, memoryMb: 64, role: 'writer' })
   const current = new Int32Array(shared)
-  parentPort.postMessage({ connection: engine.connection })
-  for (let request = 1; request <= requests; request += 1) {
-    let code = 'ok'
-    engine.begin(request)
-    Atomics.store(current, 0, request)
-    try { engine.query({ sql: kinds[request % kinds.length], ...options }) } catch (error) { code = error.code }
-    engine.end()
-    parentPort.postMessage({ request, code })
+  const run = (request, sql) => {
+    let code
+    engine.queries([{
+      command: { sql, maxRows: 10, readOnly: false, rowFormat: 'object' },
+      begin(on) {
+        on.begin(request)
+        Atomics.store(current, 0, request)
+        return true
+      },
+      end: (on) => on.end(),
+      succeed: () => { code = 'ok' },
+      fail: (error) => { code = error.code },
+    }])
+    return code
   }
+  run(0, 'create table t (id integer primary key, v text)')
+  run(0, 'with recursive c(x) as (select 1 union all select x + 1 from c limit 1000) insert into t select x, x from c')
+  parentPort.postMessage({ connection: engine.connection })
+  for (let request = 1; request <= requests; request += 1)
+    parentPort.postMessage({ request, code: run(request, kinds[request % kinds.length]) })
   engine.close()
   parentPort.postMessage({ closed: true }) })`
 

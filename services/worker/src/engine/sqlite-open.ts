@@ -3,10 +3,14 @@ import { EXIT, StartError } from '../exit-codes.ts'
 import { Guard } from './sqlite-guard.ts'
 import { guardLimits } from './sqlite-limits.ts'
 
+/** By what the memory for its cache is divided. All but the writer's are opened read-only. */
+const CACHE_SHARES = { writer: 16, reader: 32, pooled: 128 } as const
+
 export interface OpenOptions {
   readonly path: string
   readonly maxSizeMb: number
   readonly memoryMb: number
+  readonly role: keyof typeof CACHE_SHARES
 }
 
 export interface OpenDatabase {
@@ -17,15 +21,20 @@ export interface OpenDatabase {
 const WAL_KEPT_BYTES = 8 * 1024 * 1024
 
 /**
- * Opens the database with everything an acknowledged commit relies on, reads it back, and guards the connection.
+ * Opens the database, a writer with everything an acknowledged commit relies on, reads that back, and guards the
+ * connection.
  * @throws StartError if the file is not a database or a setting does not hold.
  */
 export function openDatabase(options: OpenOptions): OpenDatabase {
   const limits = guardLimits(options.memoryMb)
   let db: Database.Database | undefined
   try {
-    db = new Database(options.path, { timeout: limits.busyMs })
+    db = new Database(options.path, {
+      timeout: limits.busyMs,
+      readonly: options.role !== 'writer',
+    })
     configure(db, options)
+    if (options.role === 'writer') configureWriter(db, options)
     return { db, guard: new Guard(db, limits) }
   } catch (error) {
     db?.close()
@@ -37,28 +46,32 @@ export function openDatabase(options: OpenOptions): OpenDatabase {
   }
 }
 
-function configure(db: Database.Database, { maxSizeMb, memoryMb }: OpenOptions): void {
+/** What the connection alone knows of. */
+function configure(db: Database.Database, { memoryMb, role }: OpenOptions): void {
   db.defaultSafeIntegers(true)
-  db.pragma('journal_mode = WAL')
-  // In WAL the build's default is NORMAL, which an acknowledged commit does not survive at power loss.
-  db.pragma('synchronous = FULL')
   db.pragma('foreign_keys = ON')
   db.pragma('trusted_schema = OFF')
   db.pragma('cell_size_check = ON')
-  db.pragma(`journal_size_limit = ${WAL_KEPT_BYTES}`)
-  db.pragma(`cache_size = -${cacheKib(memoryMb)}`)
-  const pageBytes = Number(db.pragma('page_size', { simple: true }))
-  db.pragma(`max_page_count = ${Math.floor((maxSizeMb * 1024 * 1024) / pageBytes)}`)
+  db.pragma(`cache_size = -${cacheKib(memoryMb, role)}`)
   db.prepare('select count(*) from sqlite_schema').get()
-  expect(db, 'journal_mode', 'wal')
-  expect(db, 'synchronous', 2n)
   expect(db, 'foreign_keys', 1n)
   expect(db, 'trusted_schema', 0n)
 }
 
-/** A sixteenth of the memory: Node itself needs most of a small worker's. */
-const cacheKib = (memoryMb: number) =>
-  Math.min(Math.max((memoryMb * 1024) / 16, 2048), 256 * 1024) | 0
+function configureWriter(db: Database.Database, { maxSizeMb }: OpenOptions): void {
+  db.pragma('journal_mode = WAL')
+  // In WAL the build's default is NORMAL, which an acknowledged commit does not survive at power loss.
+  db.pragma('synchronous = FULL')
+  db.pragma(`journal_size_limit = ${WAL_KEPT_BYTES}`)
+  const pageBytes = Number(db.pragma('page_size', { simple: true }))
+  db.pragma(`max_page_count = ${Math.floor((maxSizeMb * 1024 * 1024) / pageBytes)}`)
+  expect(db, 'journal_mode', 'wal')
+  expect(db, 'synchronous', 2n)
+}
+
+/** Little: Node itself needs most of a small worker's memory. */
+const cacheKib = (memoryMb: number, role: OpenOptions['role']) =>
+  Math.max(Math.floor((Math.min(memoryMb, 4096) * 1024) / CACHE_SHARES[role]), 512)
 
 function expect(db: Database.Database, pragma: string, wanted: string | bigint): void {
   const found = db.pragma(pragma, { simple: true })
