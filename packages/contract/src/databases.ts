@@ -214,7 +214,7 @@ export const databases = {
     scope: 'admin',
     summary: 'Change the limits of a database',
     description:
-      'A running database restarts with its new limits; queries that run then fail with worker.restarted.',
+      'A running database restarts with its new limits; queries that run then fail with worker.restarted. A new `queryTimeoutMs` alone needs no restart.',
     params: byName,
     body: DatabasePatch,
     response: Database,

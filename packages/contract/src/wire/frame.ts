@@ -107,6 +107,11 @@ export class FrameDecoder {
     this.#bytesMax = bytesMax
   }
 
+  /** Bytes of a frame that has not come whole yet. */
+  get buffered(): number {
+    return this.#buffered
+  }
+
   /** @throws FrameError if the peer breaks the framing; the connection is then of no more use. */
   push(chunk: Buffer, onFrame: (frame: Frame) => void): void {
     this.#parts.push(chunk)

@@ -1,6 +1,6 @@
 import type { DatabaseState } from '@db-forge/contract'
 import type { FastifyInstance } from 'fastify'
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Telemetry } from '../core/telemetry.ts'
 import { DurationHistogram } from './duration-histogram.ts'
 
@@ -8,6 +8,13 @@ const QUERY_BUCKETS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ]
 const SPAWN_BUCKETS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30]
+
+/** What is looked up when somebody asks. */
+export interface LiveFigures {
+  readonly databasesByState: () => ReadonlyMap<DatabaseState, number>
+  readonly runningQueries: () => number
+  readonly openCircuits: () => number
+}
 
 /** Prometheus metrics of one gateway. Labels come from routes, codes and states alone, so their number is bounded. */
 export class Metrics {
@@ -17,8 +24,9 @@ export class Metrics {
   #failures = 0
   readonly #http: DurationHistogram<'method' | 'route' | 'status'>
 
-  constructor(workersByState: () => ReadonlyMap<DatabaseState, number>) {
+  constructor(live: LiveFigures) {
     const { registry } = this
+    const registers = [registry]
     collectDefaultMetrics({ register: this.registry })
     this.#http = new DurationHistogram({
       name: 'http_server_request_duration_seconds',
@@ -45,13 +53,36 @@ export class Metrics {
       name: 'dbforge_databases',
       help: 'Databases by state',
       labelNames: ['state'],
-      registers: [registry],
+      registers,
       collect() {
         this.reset()
-        for (const [state, count] of workersByState()) this.set({ state }, count)
+        for (const [state, count] of live.databasesByState()) this.set({ state }, count)
       },
     })
+    new Gauge({
+      name: 'dbforge_running_queries',
+      help: 'Requests that workers are asked right now',
+      registers,
+      collect() {
+        this.set(live.runningQueries())
+      },
+    })
+    new Gauge({
+      name: 'dbforge_open_circuits',
+      help: 'Workers that are asked nothing because they have not answered',
+      registers,
+      collect() {
+        this.set(live.openCircuits())
+      },
+    })
+    const notices = new Counter({
+      name: 'dbforge_worker_notices_total',
+      help: 'What workers have said of themselves, such as a write-ahead log that grows',
+      labelNames: ['kind'],
+      registers,
+    })
     this.telemetry = {
+      noticed: (kind) => notices.inc({ kind }),
       queryFinished: (engine, outcome, seconds) => queries.observe(seconds, engine, outcome),
       spawnFinished: (engine, outcome, seconds) => spawns.observe(seconds, engine, outcome),
     }

@@ -13,7 +13,7 @@ import type { Credentials } from '../core/credentials.ts'
 import type { Databases } from '../core/databases.ts'
 import type { Platform } from '../core/platform.ts'
 import type { QueryPath } from '../core/query-path.ts'
-import type { TableData } from '../core/table-data.ts'
+import type { Transactions } from '../core/transactions.ts'
 import type { EventBus } from '../events/event-bus.ts'
 import { registerAuth } from './auth.ts'
 import { registerDashboard } from './dashboard.ts'
@@ -27,6 +27,7 @@ import { registerRequestLog } from './request-log.ts'
 import { dataRoutes } from './routes/data.ts'
 import { databaseRoutes } from './routes/databases.ts'
 import { platformRoutes } from './routes/platform.ts'
+import { queryRoutes } from './routes/queries.ts'
 import { sessionRoutes } from './routes/session.ts'
 
 type RouteConfig = FastifyContextConfig & { readonly url?: string }
@@ -41,7 +42,7 @@ export interface ServerOptions {
   readonly credentials: Credentials
   readonly databases: Databases
   readonly queryPath: QueryPath
-  readonly tableData: TableData
+  readonly transactions: Transactions
   readonly platform: Platform
   readonly metrics: Metrics
   readonly events: EventBus
@@ -115,7 +116,8 @@ async function registerApi(app: FastifyInstance, options: ServerOptions): Promis
   app.register((scope, _options, done) => {
     scope.setValidatorCompiler(validator).setSerializerCompiler(serializerCompiler)
     databaseRoutes(scope, options.databases, options.stopping)
-    dataRoutes(scope, options.queryPath, options.tableData)
+    queryRoutes(scope, options.queryPath, options.transactions)
+    dataRoutes(scope, options.queryPath)
     platformRoutes(scope, options.platform, options.stopping)
     sessionRoutes(scope, options.credentials, (secret) => realtime.endSession(secret))
     done()
