@@ -23,16 +23,16 @@ export class WriteLoad {
     const links = await Promise.all([connect(), connect(), connect(), connect()])
     const [first, second, third, fourth] = links as [Link, Link, Link, Link]
     await Promise.all([
-      ...Array.from({ length: 12 }, () => this.#repeat(() => this.#single(first))),
-      ...Array.from({ length: 12 }, () => this.#repeat(() => this.#single(second))),
-      ...Array.from({ length: 2 }, () => this.#repeat(() => this.#batch(third))),
-      this.#repeat(() => this.#transaction(fourth)),
+      ...Array.from({ length: 12 }, () => this.#repeat(first, () => this.#single(first))),
+      ...Array.from({ length: 12 }, () => this.#repeat(second, () => this.#single(second))),
+      ...Array.from({ length: 2 }, () => this.#repeat(third, () => this.#batch(third))),
+      this.#repeat(fourth, () => this.#transaction(fourth)),
     ])
   }
 
-  async #repeat(once: () => Promise<void>): Promise<void> {
+  async #repeat(link: Link, once: () => Promise<void>): Promise<void> {
     try {
-      for (;;) await once()
+      while (isOpen(link)) await once()
     } catch (error) {
       if (!(error instanceof LinkClosed)) throw error
     }
@@ -61,6 +61,7 @@ export class WriteLoad {
   /** Held open for a moment, so that it is open at some of the kills; the other writers wait meanwhile. */
   async #transaction(link: Link): Promise<void> {
     await pause(this.#random() * 20)
+    if (!isOpen(link)) return
     const write = this.#ledger.open(this.#nextId(), 'transaction', 3)
     await settle(write, this.#transact(link, write))
   }
@@ -70,6 +71,7 @@ export class WriteLoad {
     for (let part = 0; part < write.rows; part += 1)
       await link.query(INSERT, [write.id, part], { transaction })
     await pause(this.#random() * 10)
+    if (!isOpen(link)) throw new LinkClosed('while the transaction was open')
     await link.commit(transaction)
   }
 }
@@ -84,5 +86,7 @@ async function settle(write: Write, done: Promise<void>): Promise<void> {
     write.outcome = 'refused'
   }
 }
+
+const isOpen = ({ socket }: Link) => !socket.closed
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
