@@ -126,7 +126,7 @@ export class LaneTransactions {
     try {
       return this.#options.runner.run(open.transaction, waiting, deadlineMs, action)
     } catch (error) {
-      if (!open.transaction.open) this.#forget(open, reasonOf(error))
+      if (!open.transaction.open) this.#rollBack(open, reasonOf(error))
       throw error
     } finally {
       if (this.#open.has(open.number)) this.#rest(open)
@@ -153,7 +153,7 @@ export class LaneTransactions {
   #rollBack(open: OpenTransaction, reason: string): void {
     if (!this.#open.has(open.number)) return
     try {
-      if (open.transaction.open) open.transaction.rollback()
+      open.transaction.rollback()
     } catch (error) {
       log('error', 'a transaction could not be rolled back', errorFields(error))
     }

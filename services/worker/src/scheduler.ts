@@ -7,9 +7,11 @@ import type { BeginCommand } from '@db-forge/contract/wire'
 import { type Frame, FrameType } from '@db-forge/contract/wire/frame'
 import type { Connection } from './connection.ts'
 import type { Engine } from './engine/engine.ts'
+import { StartError } from './exit-codes.ts'
 import type { Payload } from './json-text.ts'
 import { LaneStreams } from './lane-streams.ts'
 import { LaneTransactions } from './lane-transactions.ts'
+import { errorFields, log } from './log.ts'
 import { QueryBatch } from './query-run.ts'
 import { isTimed, parseCredit, type Request } from './request.ts'
 import { cancelled, type Runner, timedOut } from './runner.ts'
@@ -94,6 +96,17 @@ export class Scheduler {
     this.#streams.notice(text)
   }
 
+  checkpoint(): void {
+    const { engine, runner } = this.#options
+    if (this.#occupied || runner.state.stopping) return
+    try {
+      engine.checkpoint()
+    } catch (error) {
+      if (!(error instanceof WorkerFailure)) throw error
+      log('warn', 'a checkpoint failed', errorFields(error))
+    }
+  }
+
   /** Ends what is open; nothing begins any more. */
   stop(): void {
     clearTimeout(this.#busyTimer)
@@ -113,7 +126,7 @@ export class Scheduler {
   }
 
   /** While a transaction writes, only what belongs to it runs. */
-  get occupied(): boolean {
+  get #occupied(): boolean {
     return this.#options.lane === 0 && this.#transactions.count > 0
   }
 
@@ -121,9 +134,9 @@ export class Scheduler {
     const { waitingBytesMax } = this.#options
     const full = this.#line.length > 0 && this.#line.bytes + waiting.bytes > waitingBytesMax
     // Nothing is held back while a transaction is open: its own requests would not be heard.
-    if (full && this.occupied && waiting.transaction() === null) throw busy()
+    if (full && this.#occupied && waiting.transaction() === null) throw busy()
     this.#line.push(waiting)
-    if (!full || this.occupied) return
+    if (!full || this.#occupied) return
     this.#held.add(waiting.from)
     waiting.from.hold(true)
   }
@@ -150,14 +163,14 @@ export class Scheduler {
     if (first && this.#isBatched(first)) this.#runBatch(taken)
     else if (first) this.#runOne(first)
     this.#streams.turn()
-    if (this.occupied) this.#refuseLate()
+    if (this.#occupied) this.#refuseLate()
     this.#letGo()
     if ((first && this.#line.length > 0) || this.#streams.runnable) this.#schedule()
   }
 
   /** The next queries, or the next request of another kind. */
   #take(): Waiting[] {
-    const occupied = this.occupied
+    const occupied = this.#occupied
     let count = 0
     return this.#line.take((waiting) => {
       if (count === BATCH_MAX) return 'stop'
@@ -196,6 +209,7 @@ export class Scheduler {
       if (answer !== null) waiting.from.send(FrameType.result, waiting.id, answer)
     } catch (error) {
       waiting.from.fail(waiting.id, error)
+      if (error instanceof StartError) throw error
     }
   }
 
@@ -235,7 +249,7 @@ export class Scheduler {
 
   #begin(waiting: Waiting, command: BeginCommand): string {
     const transaction = this.#transactions.begin(waiting, command)
-    if (this.occupied) this.#makeRoom()
+    if (this.#occupied) this.#makeRoom()
     return JSON.stringify({ transaction })
   }
 

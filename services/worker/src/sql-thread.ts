@@ -70,7 +70,7 @@ function heed(lane: Lane, message: ToSqlThread): void {
       void stop(lane)
       break
     case 'checkpoint':
-      if (!lane.scheduler.occupied) lane.engine.checkpoint()
+      lane.scheduler.checkpoint()
       break
     case 'notice':
       lane.scheduler.notice(message.text)

@@ -52,6 +52,7 @@ export class Link {
   welcome: Welcome | undefined
   readonly #decoder = new FrameDecoder()
   readonly #hearing = new Map<number, Hear>()
+  #hearAll: ((frame: Frame) => void) | undefined
   #nextId = 1
   /** From this process's clock to the worker's. */
   #clockOffsetMs = 0
@@ -162,9 +163,9 @@ export class Link {
     return performance.now() + this.#clockOffsetMs + timeoutMs
   }
 
-  /** Several frames in one write. @returns the id of the first; the others follow. */
-  sendTogether(frames: (firstId: number) => readonly Buffer[]): void {
-    this.socket.write(Buffer.concat(frames(this.#nextId)))
+  /** Instead of whoever asked. */
+  hearAll(hear: (frame: Frame) => void): void {
+    this.#hearAll = hear
   }
 
   close(): void {
@@ -200,7 +201,8 @@ export class Link {
   }
 
   #arrived(frame: Frame): void {
-    if (frame.type === FrameType.notice && frame.id === 0)
+    if (this.#hearAll) this.#hearAll(frame)
+    else if (frame.type === FrameType.notice && frame.id === 0)
       this.notices.push(JSON.parse(Buffer.from(frame.payload).toString()))
     else this.#hearing.get(frame.id)?.(frame)
   }
