@@ -35,6 +35,8 @@ export class Lane {
   readonly #pending = new Map<number, LinkRequest>()
   #nextId = 1
   #lastWord = 0
+  /** Those that were taken back, and are not answered yet. */
+  readonly #takenBack = new Set<number>()
 
   constructor(number: number, socket: FrameSocket, clockOffset: number, owner: LaneOwner) {
     this.number = number
@@ -112,9 +114,18 @@ export class Lane {
       if (keep || !this.#owns(id, request)) continue
       this.cancel(id)
       request.lane = null
+      this.#takenBack.add(id)
       taken.push(request)
     }
     return taken
+  }
+
+  /**
+   * What was taken back and has not been answered. The lane may have taken it up together with what ran before, and
+   * begin it all the same.
+   */
+  get takenBack(): ReadonlySet<number> {
+    return this.#takenBack
   }
 
   destroy(reason: Error): void {
@@ -160,7 +171,10 @@ export class Lane {
       (frame.type === FrameType.meta ||
         frame.type === FrameType.rows ||
         frame.type === FrameType.notice)
-    if (!more) this.#pending.delete(frame.id)
+    if (!more) {
+      this.#pending.delete(frame.id)
+      this.#takenBack.delete(frame.id)
+    }
     if (request.type === FrameType.begin && frame.type === FrameType.result)
       this.#owner.onOrphan(this, frame)
   }

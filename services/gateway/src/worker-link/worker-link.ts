@@ -34,6 +34,8 @@ const LATE_MS = 1000
 const WAIT_MS_MAX = 5000
 const LANES_MAX = 32
 const REDIRECTS_MAX = 3
+/** Only the first can be what runs. */
+const TAKEN_BACK_TOLD = 8
 const ADD_READER_PAUSE_MS = 250
 const CONTROL_MS = 5000
 /** Of frames that are still coming, over all lanes of a worker. */
@@ -68,6 +70,8 @@ export class WorkerLink implements LaneOwner {
   /** For which there is no lane at this moment. */
   #waiting: LinkRequest[] = []
   readonly #cancelling = new Set<LinkRequest>()
+  /** A transaction that writes is open until then at most. */
+  #heldUntil = 0
   #askingForReader = false
   #askAgainAt = 0
   readonly #ended = new AbortController()
@@ -188,10 +192,16 @@ export class WorkerLink implements LaneOwner {
     this.#dispatch(request)
   }
 
-  onSettled(_lane: Lane, request: LinkRequest, succeeded: boolean): void {
+  onSettled(lane: Lane, request: LinkRequest, succeeded: boolean): void {
+    if (lane === this.#writer) this.#noteTransaction(request, succeeded)
     if (request.guessed && succeeded && request.sql !== null)
       this.#routes.learn(request.sql, request.side)
     if (request.cancelling) this.#cancelling.delete(request)
+  }
+
+  #noteTransaction({ type, deadline }: LinkRequest, succeeded: boolean): void {
+    if (type === FrameType.begin && succeeded) this.#heldUntil = deadline
+    else if (type === FrameType.commit || type === FrameType.rollback) this.#heldUntil = 0
   }
 
   onOrphan(lane: Lane, frame: Frame): void {
@@ -283,10 +293,19 @@ export class WorkerLink implements LaneOwner {
 
   #laneFor(request: LinkRequest): Lane | undefined {
     if (request.pinned) return request.pinned
-    if (request.side === 'writer') return this.#writer
+    if (request.side === 'writer') return this.#freeWriter()
     // A worker without readers is not foreseen; its writer can read.
     if (this.#readers.length === 0 && this.#opening.size === 0) return this.#writer
     return this.#freeReader()
+  }
+
+  /**
+   * What waits for a long write waits here, where it can be cancelled; but while a transaction is open, the lane is
+   * silent and yet knows best who may go on.
+   */
+  #freeWriter(): Lane | undefined {
+    const { stuck = false } = this.#writer ?? {}
+    return stuck && performance.now() > this.#heldUntil ? undefined : this.#writer
   }
 
   #freeReader(): Lane | undefined {
@@ -308,6 +327,7 @@ export class WorkerLink implements LaneOwner {
   }
 
   #flush(): void {
+    if (!this.#freeWriter() && !this.#freeReader()) return
     const waiting = this.#waiting
     this.#waiting = []
     for (const request of waiting) this.#dispatch(request)
@@ -344,7 +364,7 @@ export class WorkerLink implements LaneOwner {
   #sendCancel({ lane, id }: LinkRequest): void {
     if (!lane || lane.closed) return
     lane.cancel(id)
-    this.#control.cancel({ lane: lane.number, session: lane.session, id })
+    this.#interrupt(lane, id)
   }
 
   #repeatCancels(): void {
@@ -352,6 +372,18 @@ export class WorkerLink implements LaneOwner {
       if (request.settled) this.#cancelling.delete(request)
       else this.#sendCancel(request)
     }
+    for (const lane of this.#readers) {
+      let told = 0
+      for (const id of lane.takenBack) {
+        this.#interrupt(lane, id)
+        told += 1
+        if (told === TAKEN_BACK_TOLD) break
+      }
+    }
+  }
+
+  #interrupt(lane: Lane, id: number): void {
+    this.#control.cancel({ lane: lane.number, session: lane.session, id })
   }
 
   #checkDeadlines(now: number): void {
@@ -364,9 +396,12 @@ export class WorkerLink implements LaneOwner {
         }
     }
     this.#waiting = this.#waiting.filter((request) => {
-      const { waitingSince, deadline } = request
-      if (now <= Math.min(deadline, (waitingSince ?? now) + WAIT_MS_MAX)) return true
-      request.fail(new LanesBusyError('all readers are busy'))
+      if (now <= waitsUntil(request)) return true
+      request.fail(
+        request.side === 'reader'
+          ? new LanesBusyError('all readers are busy')
+          : new LateAnswerError('the writer was busy until its deadline'),
+      )
       return false
     })
   }
@@ -392,3 +427,7 @@ export class WorkerLink implements LaneOwner {
     this.#cancelling.clear()
   }
 }
+
+/** A write waits its turn; a read finds all readers at work on something long. */
+const waitsUntil = ({ side, deadline, waitingSince }: LinkRequest) =>
+  side === 'writer' ? deadline : Math.min(deadline, (waitingSince ?? Infinity) + WAIT_MS_MAX)
