@@ -5,6 +5,7 @@ const withProcesses = [
   'services/gateway/src/http/*.test.ts',
   'services/gateway/src/runtime/{docker,process,select-runtime}.test.ts',
   'services/worker/src/main.test.ts',
+  'services/worker/src/torture/{kill,durability,bombs,fuzz}.test.ts',
 ]
 
 const patience = { testTimeout: 20_000, hookTimeout: 60_000 }

@@ -9,9 +9,13 @@ const PROBLEM_TYPE = 'application/problem+json'
 export function registerProblems(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const failure = toAppError(error)
-    if (failure.code === 'server.internal') request.log.error({ err: error }, 'unexpected error')
+    if (failure.code === 'server.internal')
+      request.log.error({ reqId: request.id, err: error }, 'unexpected error')
     else if (ERRORS[failure.code].status >= 500)
-      request.log.warn({ code: failure.code, err: failure.cause }, 'request failed')
+      request.log.warn(
+        { reqId: request.id, code: failure.code, err: failure.cause },
+        'request failed',
+      )
     return sendProblem(reply, failure)
   })
   app.setNotFoundHandler((request, reply) =>
