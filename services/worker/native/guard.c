@@ -119,15 +119,14 @@ static int startTimer(void) {
   return rc;
 }
 
-/* How long what the connection runs may take from now on, give or take a tick; for ever if 0. */
-int allow(Guard *guard, uint64_t nanos) {
+/* How long what the connection runs may take from now on, give or take a tick; for ever if 0, or if there is no thread
+** to be had. */
+void allow(Guard *guard, uint64_t nanos) {
   pthread_mutex_lock(&lock);
   guard->untilNanos = nanos ? nowNanos() + nanos : 0;
   if (nanos && !timerRuns) timerRuns = startTimer() == 0;
   else if (nanos) pthread_cond_signal(&somethingTimed);
-  int rc = nanos == 0 || timerRuns;
   pthread_mutex_unlock(&lock);
-  return rc;
 }
 
 static int awaitLock(void *argument, int count) {

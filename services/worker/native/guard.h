@@ -105,7 +105,7 @@ uint64_t nowNanos(void);
 void begin(Guard *guard, uint64_t request);
 void end(Guard *guard);
 int interrupt(int id, uint64_t request);
-int allow(Guard *guard, uint64_t nanos);
+void allow(Guard *guard, uint64_t nanos);
 void closeGuard(Guard *guard);
 int addStatement(Guard *guard, Statement *statement);
 void dropStatement(Guard *guard, int id);

@@ -36,10 +36,16 @@ export class FolderWatch {
     this.#bytesMax = folderBytesMax(options.maxSizeMb)
   }
 
-  look(): void {
-    const { state, folder } = this.#options
+  /** @returns whether something is to be done about it. */
+  look(): boolean {
+    const { state } = this.#options
     const now = state.nowMs()
-    if (now - this.#lookedMs < LOOK_EVERY_MS) return
+    if (now - this.#lookedMs >= LOOK_EVERY_MS) this.#look(now)
+    return state.overQuota || this.#walLarge
+  }
+
+  #look(now: number): void {
+    const { folder } = this.#options
     this.#lookedMs = now
     const size = folderSize(folder)
     const over = size.totalBytes > this.#bytesMax

@@ -20,8 +20,8 @@ export interface WatchdogOptions {
   readonly interrupt: (connection: number, request: number) => void
   /** Called for a request that could not be ended in time. */
   readonly onOverdue: (runningForMs: number) => void
-  /** Called at each look. */
-  readonly onLook: () => void
+  /** Called at each look. @returns whether to go on looking though nothing runs. */
+  readonly onLook: () => boolean
 }
 
 /** Ends requests that are past their deadline or marked: interrupts them again and again until they end. */
@@ -76,8 +76,8 @@ export class Watchdog {
 
   #look(): void {
     const { state, onLook, onOverdue } = this.#options
-    onLook()
     const now = state.nowMs()
+    if (onLook()) this.#seenMs = now
     let next = LOOK_EVERY_MS
     for (const running of this.running()) {
       this.#seenMs = now

@@ -15,6 +15,9 @@ import { StatementCache } from './sqlite-statements.ts'
 /** Rows of an answer end here; a batch has this much for all its answers. */
 export const ANSWER_BYTES_MAX = 4 * 1024 * 1024
 
+/** Per megabyte of the worker's memory: prepared statements that are kept. */
+const STATEMENT_BYTES = 16 * 1024
+
 export interface Statement {
   readonly sql: string
   readonly params?: QueryRequest['params']
@@ -57,7 +60,7 @@ export class Connection implements Interruptible {
     this.#reader = options.role !== 'writer'
     this.#slabs = slabs
     this.#open = openDatabase(options)
-    this.#statements = new StatementCache(this.guard)
+    this.#statements = this.#newCache()
   }
 
   get db(): Database.Database {
@@ -189,11 +192,15 @@ export class Connection implements Interruptible {
     this.db.close()
   }
 
+  #newCache(): StatementCache {
+    return new StatementCache(this.guard, Math.min(this.#options.memoryMb, 2048) * STATEMENT_BYTES)
+  }
+
   #reopen(): void {
     this.close()
     this.#words.clear()
     this.#open = openDatabase(this.#options)
-    this.#statements = new StatementCache(this.guard)
+    this.#statements = this.#newCache()
     this.#broken = false
   }
 

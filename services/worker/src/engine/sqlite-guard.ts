@@ -113,7 +113,8 @@ const formatOf = ({ rowFormat }: RunOptions) => (rowFormat === 'array' ? FORMAT.
 
 export class GuardedStatement {
   readonly parameters: readonly (string | null)[]
-  readonly columnCount: number
+  /** Memory that it takes, about. */
+  readonly bytes: number
   /** Has been out of time before. */
   slow = false
   readonly #does: number
@@ -123,15 +124,15 @@ export class GuardedStatement {
   readonly #shape: Shape
 
   constructor(native: NativeGuard, connection: number, sql: string, mode: GuardMode, shape: Shape) {
-    const { id, does, parameters, columns } = native.prepare(connection, sql, MODE[mode])
+    const { id, does, bytes, parameters, columns } = native.prepare(connection, sql, MODE[mode])
     this.parameters = parameters
-    this.columnCount = columns.length
+    this.bytes = bytes
     this.#does = does
     this.#native = native
     this.#connection = connection
     this.#id = id
     this.#shape = shape
-    this.#shapeColumns(columns)
+    if (columns.length > 0) this.#shapeColumns(columns)
   }
 
   /** Leaves the database, its settings and its transaction as they are. */

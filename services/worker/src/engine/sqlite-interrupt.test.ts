@@ -2,7 +2,9 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { temporaryFolder } from '../testing/worker-process.ts'
+import { shapeOf } from './sqlite-columns.ts'
 import { interruptOnce, interruptRequest } from './sqlite-interrupt.ts'
+import { openDatabase } from './sqlite-open.ts'
 
 const ENGINE = new URL('../../dist/engine/sqlite.js', import.meta.url).href
 const REQUESTS = 500
@@ -113,4 +115,22 @@ describe('an interrupt from another thread', () => {
     expect(interruptOnce(connection, REQUESTS)).toBe(true)
     await thread.terminate()
   }, 60_000)
+
+  test('undoes what a statement that writes had written before its rows were read', () => {
+    const path = join(folder.dir, 'main.sqlite')
+    const { db, guard } = openDatabase({ path, maxSizeMb: 64, memoryMb: 64, role: 'writer' })
+    db.exec('create table t (v)')
+    guard.begin(1)
+    const insert = guard.prepare("insert into t values ('a'), ('b') returning v", 'tenant', shapeOf)
+    const limits = { rowsMax: -1, bytesMax: 1e9, rowBytesMax: 1e9 }
+    insert.open([], { rowFormat: 'array', format: 'ndjson', ...limits })
+    const columns = insert.part(1)
+    expect([columns, insert.part(1).rows]).toEqual([{ ...columns, rows: 0, last: false }, 1])
+    expect(interruptOnce(guard.connection, 1)).toBe(false)
+    expect(() => insert.part(1)).toThrow('interrupted')
+    guard.end()
+    expect(db.prepare('select count(*) from t').pluck().get()).toBe(0n)
+    guard.close()
+    db.close()
+  })
 })

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { commandOf, EngineUnderTest, failure } from '../testing/engine.ts'
+import { commandOf, EngineUnderTest, failure, RecordedJob } from '../testing/engine.ts'
 
 let db: EngineUnderTest
 beforeEach(() => {
@@ -78,6 +78,20 @@ describe('a reader', () => {
     for (let time = 0; time < 3; time += 1) expect(rows()).toEqual([{ id: 1, v: 'a' }])
     db.batch(['alter table t add column w default 5', "update t set v = 'b'"])
     expect(rows()).toEqual([{ id: 1, v: 'b', w: 5 }])
+  })
+
+  test('reads what waited together from one snapshot, and what comes later from another', () => {
+    const counts = () => {
+      const count = () =>
+        new RecordedJob(commandOf('select count(*) as n from t'), (_, what) => {
+          if (what === 'succeed') db.query('insert into t default values')
+        })
+      const jobs = [count(), count(), count()]
+      db.reader.queries(jobs)
+      return jobs.map((job) => JSON.parse(job.text()).rows[0].n)
+    }
+    expect(counts()).toEqual([1, 1, 1])
+    expect(counts()).toEqual([4, 4, 4])
   })
 
   test('has a connection that could not write if it were let', () => {

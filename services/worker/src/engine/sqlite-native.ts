@@ -10,6 +10,8 @@ interface NativeStatement {
   readonly id: number
   /** Bits of DOES. */
   readonly does: number
+  /** Memory that it takes, about. */
+  readonly bytes: number
   /** Numbered as SQLite does: an entry for each, its name as written, null for `?`. */
   readonly parameters: readonly (string | null)[]
   readonly columns: readonly NativeColumn[]

@@ -134,7 +134,19 @@ export class ReadStream extends RowStream {
 
 /** Runs to its end, and is durable, before anything is told. */
 export class WriteStream extends RowStream {
+  readonly #expectIdle: () => void
   #chunks: StreamChunk[] | undefined
+
+  /** @param expectIdle throws where the connection may not be used just then. */
+  constructor(
+    on: Connection,
+    command: StreamCommand,
+    buffers: ChunkBuffers,
+    expectIdle: () => void,
+  ) {
+    super(on, command, buffers)
+    this.#expectIdle = expectIdle
+  }
 
   next(bytesMax: number): StreamChunk | null {
     this.#chunks ??= this.#runToEnd(bytesMax)
@@ -147,6 +159,7 @@ export class WriteStream extends RowStream {
   }
 
   #runToEnd(bytesMax: number): StreamChunk[] {
+    this.#expectIdle()
     const chunks: StreamChunk[] = []
     const open = () => this.on.open(this.command, ANSWER_BYTES_MAX, writes)
     try {

@@ -95,6 +95,26 @@ describe('a transaction that writes', () => {
     expect(committed()).toBe(2)
   })
 
+  test('is not disturbed by anything else, which waits for its end', () => {
+    const command = commandOf("insert into t (v) values ('three')")
+    const stream = db.engine.openStream({ ...command, format: 'csv', credit: 0 })
+    const transaction = db.engine.beginTransaction('write')
+    ask(transaction, "insert into t (v) values ('two')")
+    for (const other of [
+      () => db.query('select 1'),
+      () => db.batch(['select 1']),
+      () => db.engine.beginTransaction('write'),
+      () => stream.next(1000),
+    ])
+      expect(other).toThrow('a transaction that writes is open')
+    db.engine.checkpoint()
+    transaction.commit()
+    expect(committed()).toBe(2)
+    expect(stream.next(1000)).toBe(null)
+    stream.close()
+    expect(committed()).toBe(3)
+  })
+
   test('whose commit fails may be mended', () => {
     const transaction = db.engine.beginTransaction('write')
     ask(transaction, 'insert into child values (5)')
@@ -150,7 +170,12 @@ describe('a transaction that reads', () => {
     const open = Array.from({ length: 4 }, () => db.reader.beginTransaction('read'))
     expect(new Set(open.map(({ connection }) => connection)).size).toBe(4)
     expect(failure(() => db.reader.beginTransaction('read')).code).toBe('database.busy')
-    for (const transaction of open) transaction.rollback()
+    for (const transaction of open) {
+      transaction.begin(REQUEST)
+      transaction.rollback()
+      transaction.end()
+      expect(interruptOnce(transaction.connection, REQUEST)).toBe(true)
+    }
     for (let time = 0; time < 20; time += 1) db.reader.beginTransaction('read').commit()
     expect(db.reader.beginTransaction('read').open).toBe(true)
   })

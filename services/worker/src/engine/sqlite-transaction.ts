@@ -36,7 +36,7 @@ export class SqliteTransaction implements EngineTransaction {
   }
 
   end(): void {
-    this.#connection.end()
+    if (!this.#ended) this.#connection.end()
   }
 
   get open(): boolean {
@@ -70,6 +70,7 @@ export class SqliteTransaction implements EngineTransaction {
 
   #end(): void {
     if (this.#ended) return
+    this.#connection.end()
     this.#ended = true
     this.#connection.settle()
     this.#giveBack()

@@ -41,6 +41,7 @@ export class SqliteEngine implements Engine {
   readonly #snapshots: ConnectionPool
   readonly #streams: ConnectionPool
   readonly #buffers = new ChunkBuffers()
+  #transaction: SqliteTransaction | undefined
 
   constructor(options: EngineOptions) {
     this.#role = options.role
@@ -76,6 +77,7 @@ export class SqliteEngine implements Engine {
   }
 
   queries(jobs: readonly QueryJob[]): void {
+    this.#expectIdle()
     let left = jobs
     while (left.length > 1)
       left = left.slice(this.#role === 'writer' ? this.#group.run(left) : this.#snapshot(left))
@@ -83,6 +85,7 @@ export class SqliteEngine implements Engine {
   }
 
   batch(command: BatchCommand): Payload {
+    this.#expectIdle()
     const started = performance.now()
     const text = new JsonText(this.#slabs)
     text.add('{"results":[')
@@ -108,13 +111,18 @@ export class SqliteEngine implements Engine {
   }
 
   openStream(command: StreamCommand): EngineStream {
-    if (this.#role === 'writer') return new WriteStream(this.#main, command, this.#buffers)
+    if (this.#role === 'writer')
+      return new WriteStream(this.#main, command, this.#buffers, () => this.#expectIdle())
     const connection = this.#streams.take('streams')
     return new ReadStream(connection, command, this.#buffers, () => this.#streams.give(connection))
   }
 
   beginTransaction(mode: 'write' | 'read'): EngineTransaction {
-    if (mode === 'write') return new SqliteTransaction(this.#main, mode, () => {})
+    this.#expectIdle()
+    if (mode === 'write') {
+      this.#transaction = new SqliteTransaction(this.#main, mode, () => {})
+      return this.#transaction
+    }
     const connection = this.#snapshots.take('transactions that read')
     return new SqliteTransaction(connection, mode, () => this.#snapshots.give(connection))
   }
@@ -180,6 +188,13 @@ export class SqliteEngine implements Engine {
       if (error instanceof WrongLane) return () => job.misplaced()
       return () => job.fail(error)
     }
+  }
+
+  /** Whatever else ran on the writer's connection would become part of its transaction, and end it. */
+  #expectIdle(): void {
+    if (this.#transaction?.open)
+      throw new WorkerFailure('database.busy', 'a transaction that writes is open')
+    this.#transaction = undefined
   }
 
   #each(command: BatchCommand, text: JsonText): void {
