@@ -86,13 +86,21 @@ function answer(route: Route, reply: FastifyReply, result: unknown): void {
     if (result instanceof Raw) {
       reply.code(route.status).header('content-type', result.type)
       if (result.headers) reply.headers(result.headers)
-      reply.send(result.body)
+      reply.send(compact(result.body))
     } else if (result instanceof WithStatus) reply.code(result.status).send(result.body)
     else reply.code(route.status).send(result)
   } catch (error) {
     reply.send(error)
   }
 }
+
+/** Node sends a text together with the head in one write; bytes would take two. */
+const COMPACT_BYTES = 4096
+
+const compact = (body: Raw['body']) =>
+  body instanceof Uint8Array && body.length <= COMPACT_BYTES
+    ? Buffer.from(body.buffer, body.byteOffset, body.length).toString()
+    : body
 
 function schemaOf(route: Route): FastifySchema {
   const { examples } = route

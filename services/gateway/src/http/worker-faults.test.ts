@@ -29,9 +29,8 @@ describe('a worker that stands still', () => {
     const late = await Promise.all(
       Array.from({ length: 5 }, () => query('frozen', 'select 1', { timeoutMs: 100 })),
     )
-    for (const answer of late)
-      expect(answer).toMatchObject({ status: 504, body: { code: 'query.timeout' } })
-    expect(await openCircuits()).toBe(1)
+    for (const { body } of late) expect(['query.timeout', 'database.busy']).toContain(body.code)
+    await vi.waitFor(async () => expect(await openCircuits()).toBe(1), PATIENCE)
     const refused = await query('frozen', 'select 1')
     expect(refused).toMatchObject({ status: 502, body: { code: 'worker.unreachable' } })
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0)

@@ -28,6 +28,8 @@ export interface FrameSink {
 }
 
 const LARGE_BYTES = 1024 * 1024
+/** To copy so little costs less than to hand it to the system as a list. */
+const SMALL_BYTES = 4096
 
 /**
  * The gateway's end of one socket of a worker. What the worker sends is not trusted: frames are bounded, and it must
@@ -41,7 +43,7 @@ export class FrameSocket {
   readonly #decoder: FrameDecoder
   #early: Frame[]
   #sink: FrameSink | undefined
-  #corked = false
+  #out: Buffer[] = []
   #ended: Error | undefined
 
   private constructor(socket: Socket, greeting: Greeting) {
@@ -100,18 +102,19 @@ export class FrameSocket {
       })
   }
 
-  /** What is written within one turn of the event loop leaves in one system call. */
+  /** What is written within one turn of the event loop leaves in one piece where it is small. */
   write(frame: Buffer): void {
     if (this.closed) return
-    if (!this.#corked) {
-      this.#corked = true
-      this.#socket.cork()
-      setImmediate(() => {
-        this.#corked = false
-        this.#socket.uncork()
-      })
-    }
-    this.#socket.write(frame)
+    if (this.#out.length === 0) setImmediate(() => this.#flush())
+    this.#out.push(frame)
+  }
+
+  #flush(): void {
+    const out = this.#out
+    this.#out = []
+    if (this.closed) return
+    const small = out.length > 1 && out.every(({ length }) => length <= SMALL_BYTES)
+    for (const bytes of small ? [Buffer.concat(out)] : out) this.#socket.write(bytes)
   }
 
   destroy(reason: Error): void {

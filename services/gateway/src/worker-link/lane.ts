@@ -6,6 +6,8 @@ import { StreamRequest } from './stream-request.ts'
 
 /** Ticks without a word, while it has work, after which a lane counts as stuck: at least 10 ms. */
 const STUCK_TICKS = 2
+/** What a worker gets beyond a deadline, to say itself that it has passed. */
+export const LATE_MS = 1000
 /** Requests that were given up and which the worker has never answered. */
 const UNANSWERED_MAX = 10_000
 const REQUEST_ID_MAX = 0xffff_ffff
@@ -95,8 +97,8 @@ export class Lane {
   }
 
   /** Looks whether its thread has fallen silent over its work. `fresh`: this side was late itself, so begin anew. */
-  watch(fresh: boolean): void {
-    if (fresh || !this.#hasWork()) this.#lastWord = this.#owner.tick
+  watch(now: number, fresh: boolean): void {
+    if (fresh || !this.#hasWork(now)) this.#lastWord = this.#owner.tick
     this.stuck = this.#owner.tick - this.#lastWord >= STUCK_TICKS
   }
 
@@ -136,9 +138,13 @@ export class Lane {
     return request.lane === this && request.id === id && !request.settled
   }
 
-  #hasWork(): boolean {
-    for (const [id, request] of this.#pending)
-      if (!request.begun || !this.#owns(id, request) || isFlowing(request)) return true
+  /** What was given up may still run, but not beyond its deadline. */
+  #hasWork(now: number): boolean {
+    for (const [id, request] of this.#pending) {
+      if (!this.#owns(id, request)) {
+        if (now <= request.deadline + LATE_MS) return true
+      } else if (!request.begun || isFlowing(request)) return true
+    }
     return false
   }
 

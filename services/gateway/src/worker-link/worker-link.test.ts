@@ -67,6 +67,18 @@ const echo = (frame: Frame, peer: Peer) =>
 
 const isTimed = ({ type }: Frame) => type >= FrameType.query && type <= FrameType.rollback
 
+const HEALTHY = {
+  status: 'ok',
+  uptimeSeconds: 1,
+  cpuSeconds: 1,
+  memoryBytes: 1,
+  diskBytes: 1,
+  walBytes: 1,
+  tempBytes: 1,
+  overQuota: false,
+  lanes: [],
+}
+
 describe('routing', () => {
   /** As the engine does: `select` reads, all else writes. */
   const engine: Behaviour = (frame, peer) => {
@@ -433,18 +445,7 @@ describe('a worker that has been taken over', () => {
   test('and never answers is noticed by deadline: its circuit opens, closes at a sign of life', async () => {
     let alive = false
     const { link, links } = await connect((frame, peer) => {
-      if (alive && frame.type === FrameType.health)
-        peer.send(FrameType.result, frame.id, {
-          status: 'ok',
-          uptimeSeconds: 1,
-          cpuSeconds: 1,
-          memoryBytes: 1,
-          diskBytes: 1,
-          walBytes: 1,
-          tempBytes: 1,
-          overQuota: false,
-          lanes: [],
-        })
+      if (alive && frame.type === FrameType.health) peer.send(FrameType.result, frame.id, HEALTHY)
       else if (alive && isTimed(frame)) echo(frame, peer)
     })
     const deadline = performance.now() + 100
@@ -452,11 +453,24 @@ describe('a worker that has been taken over', () => {
       Array.from({ length: 5 }, () => ask(link, { side: 'writer' }, { deadline })),
     )
     for (const outcome of late) expect(outcome).toMatchObject({ status: 'rejected' })
-    expect(links.openCircuits).toBe(1)
+    await vi.waitFor(() => expect(links.openCircuits).toBe(1), { timeout: 5000 })
     await expect(ask(link, { side: 'writer' })).rejects.toThrow(CircuitOpenError)
     alive = true
     await vi.waitFor(() => expect(links.openCircuits).toBe(0), { timeout: 10_000 })
     expect((await ask(link, { side: 'writer' })).lane).toBe(0)
+  })
+
+  test('whose lanes alone are silent is not given up: they are at long work', async () => {
+    const { link, links } = await connect((frame, peer) => {
+      if (frame.type === FrameType.health) peer.send(FrameType.result, frame.id, HEALTHY)
+    })
+    const deadline = performance.now()
+    for (let round = 0; round < 3; round++)
+      await Promise.allSettled(
+        Array.from({ length: 5 }, () => ask(link, { side: 'writer' }, { deadline })),
+      )
+    await sleep(700)
+    expect(links.openCircuits).toBe(0)
   })
 
   test('and stays silent for long is given up', async () => {

@@ -10,10 +10,11 @@ import {
   type WorkerHealth,
   type WorkerNotice,
 } from '@db-forge/contract/wire'
+import { Cancellations } from './cancellations.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
 import { ControlChannel } from './control-channel.ts'
 import { FrameSocket } from './frame-socket.ts'
-import { Lane, type LaneOwner } from './lane.ts'
+import { LATE_MS, Lane, type LaneOwner } from './lane.ts'
 import {
   CancelledError,
   CircuitOpenError,
@@ -24,20 +25,18 @@ import {
   parseJson,
 } from './link-errors.ts'
 import { type LinkRequest, SingleRequest } from './link-request.ts'
+import { OnceAtATime } from './once-at-a-time.ts'
 import { StatementRoutes } from './statement-routes.ts'
 
 export const TICK_MS = 10
 const CANCEL_TICKS = 2
 const DEADLINE_TICKS = 10
-/** What a worker gets beyond a deadline, to say itself that it has passed. */
-const LATE_MS = 1000
 const WAIT_MS_MAX = 5000
 const LANES_MAX = 32
 const REDIRECTS_MAX = 3
-/** Only the first can be what runs. */
-const TAKEN_BACK_TOLD = 8
 const ADD_READER_PAUSE_MS = 250
 const CONTROL_MS = 5000
+const DEPARTED_MS = 20
 /** Of frames that are still coming, over all lanes of a worker. */
 const BUFFERED_BYTES_MAX = 2 * FRAME_BYTES_MAX
 
@@ -67,18 +66,20 @@ export class WorkerLink implements LaneOwner {
   #writer: Lane | undefined
   readonly #readers: Lane[] = []
   readonly #opening = new Set<number>()
+  /** Readers whose sockets have closed just now. */
+  readonly #departed = new Set<Lane>()
   /** For which there is no lane at this moment. */
   #waiting: LinkRequest[] = []
-  readonly #cancelling = new Set<LinkRequest>()
+  readonly #cancellations: Cancellations
   /** A transaction that writes is open until then at most. */
   #heldUntil = 0
-  #askingForReader = false
-  #askAgainAt = 0
+  readonly #oneMoreReader = new OnceAtATime(() => this.#addReader(), ADD_READER_PAUSE_MS)
   readonly #ended = new AbortController()
 
   private constructor(control: ControlChannel, options: WorkerLinkOptions) {
     this.#o = options
     this.#control = control
+    this.#cancellations = new Cancellations(control)
     this.#breaker = new CircuitBreaker({
       probe: (timeoutMs) => control.health(timeoutMs),
       onSilent: options.onSilent,
@@ -146,8 +147,7 @@ export class WorkerLink implements LaneOwner {
       request.fail(new CancelledError())
       return
     }
-    this.#cancelling.add(request)
-    this.#sendCancel(request)
+    this.#cancellations.begin(request)
   }
 
   /** Lets go of the worker without a word to `onDown`. */
@@ -159,15 +159,17 @@ export class WorkerLink implements LaneOwner {
   onTick(late: boolean): boolean {
     if (this.closed) return false
     this.tick += 1
-    let busy = this.#waiting.length > 0 || this.#cancelling.size > 0
+    let busy = this.#waiting.length > 0 || this.#cancellations.count > 0
+    const now = performance.now()
     for (const lane of this.#lanes()) {
-      lane.watch(late)
+      lane.watch(now, late)
       busy ||= lane.load > 0
     }
     this.#relieve()
     if (this.#waiting.length > 0) this.#flush()
-    if (this.tick % CANCEL_TICKS === 0) this.#repeatCancels()
-    if (this.tick % DEADLINE_TICKS === 0) this.#checkDeadlines(performance.now())
+    if (this.#waiting.some(({ side }) => side === 'reader')) this.#oneMoreReader.want()
+    if (this.tick % CANCEL_TICKS === 0) this.#cancellations.repeat(this.#readers)
+    if (this.tick % DEADLINE_TICKS === 0) this.#checkDeadlines(now)
     return busy
   }
 
@@ -196,7 +198,7 @@ export class WorkerLink implements LaneOwner {
     if (lane === this.#writer) this.#noteTransaction(request, succeeded)
     if (request.guessed && succeeded && request.sql !== null)
       this.#routes.learn(request.sql, request.side)
-    if (request.cancelling) this.#cancelling.delete(request)
+    if (request.cancelling) this.#cancellations.end(request)
   }
 
   #noteTransaction({ type, deadline }: LinkRequest, succeeded: boolean): void {
@@ -234,6 +236,13 @@ export class WorkerLink implements LaneOwner {
       return
     }
     this.#readers.splice(this.#readers.indexOf(lane), 1)
+    this.#departed.add(lane)
+    // When the worker has died its other sockets close in a moment, and then nothing is to be sent to them.
+    setTimeout(() => this.#reassign(lane, cause), DEPARTED_MS)
+  }
+
+  #reassign(lane: Lane, cause: Error): void {
+    if (!this.#departed.delete(lane)) return
     for (const request of lane.takeAll()) {
       if (request.begun || request.pinned)
         request.fail(new LinkDownError(cause.message, true, { cause }))
@@ -323,7 +332,7 @@ export class WorkerLink implements LaneOwner {
   #wait(request: LinkRequest): void {
     request.waitingSince ??= performance.now()
     this.#waiting.push(request)
-    if (request.side === 'reader') this.#askForReader()
+    if (request.side === 'reader') this.#oneMoreReader.want()
   }
 
   #flush(): void {
@@ -340,50 +349,16 @@ export class WorkerLink implements LaneOwner {
         for (const request of lane.takeWaiting()) this.#dispatch(request)
   }
 
-  #askForReader(): void {
-    if (this.#askingForReader || this.#opening.size > 0 || this.#readers.length >= LANES_MAX) return
-    if (performance.now() < this.#askAgainAt) return
-    this.#askingForReader = true
-    this.#control
-      .addReader(CONTROL_MS)
-      .then((lane) => this.#openAdded(lane))
+  async #addReader(): Promise<void> {
+    if (this.#opening.size > 0 || this.#readers.length >= LANES_MAX) return
+    try {
+      const lane = await this.#control.addReader(CONTROL_MS)
+      if (this.#readers.some(({ number }) => number === lane))
+        this.#down(new ProtocolError(`lane ${lane} is there already`))
+      else await this.#openLane(lane)
+    } catch {
       // There is no room; what waits goes to the first reader that is free.
-      .catch(() => {})
-      .finally(() => {
-        this.#askingForReader = false
-        this.#askAgainAt = performance.now() + ADD_READER_PAUSE_MS
-      })
-  }
-
-  async #openAdded(lane: number): Promise<void> {
-    if (this.#readers.some(({ number }) => number === lane))
-      return this.#down(new ProtocolError(`lane ${lane} is there already`))
-    await this.#openLane(lane)
-  }
-
-  #sendCancel({ lane, id }: LinkRequest): void {
-    if (!lane || lane.closed) return
-    lane.cancel(id)
-    this.#interrupt(lane, id)
-  }
-
-  #repeatCancels(): void {
-    for (const request of this.#cancelling) {
-      if (request.settled) this.#cancelling.delete(request)
-      else this.#sendCancel(request)
     }
-    for (const lane of this.#readers) {
-      let told = 0
-      for (const id of lane.takenBack) {
-        this.#interrupt(lane, id)
-        told += 1
-        if (told === TAKEN_BACK_TOLD) break
-      }
-    }
-  }
-
-  #interrupt(lane: Lane, id: number): void {
-    this.#control.cancel({ lane: lane.number, session: lane.session, id })
   }
 
   #checkDeadlines(now: number): void {
@@ -397,6 +372,7 @@ export class WorkerLink implements LaneOwner {
     }
     this.#waiting = this.#waiting.filter((request) => {
       if (now <= waitsUntil(request)) return true
+      this.#breaker.strike()
       request.fail(
         request.side === 'reader'
           ? new LanesBusyError('all readers are busy')
@@ -417,14 +393,14 @@ export class WorkerLink implements LaneOwner {
     this.#ended.abort()
     this.#breaker.end()
     this.#control.destroy(cause)
-    for (const lane of this.#lanes()) {
+    for (const lane of [...this.#lanes(), ...this.#departed]) {
       lane.destroy(cause)
       lane.failAll(cause)
     }
+    this.#departed.clear()
     for (const request of this.#waiting)
       request.fail(new LinkDownError(cause.message, request.sent, { cause }))
     this.#waiting = []
-    this.#cancelling.clear()
   }
 }
 
