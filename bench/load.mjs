@@ -80,7 +80,6 @@ export class Probe {
       const due = Math.floor(((performance.now() - startedAt) * perSecond) / 1000)
       while (this.#sent < due) {
         const dueAt = startedAt + ((this.#sent + 1) * 1000) / perSecond
-        const dueAt = startedAt + ((this.#sent + 1) * 1000) / perSecond
         const body = JSON.stringify(bodyOf(this.#sent))
         this.#answers.push(this.#send(url, headers, body, dueAt))
         this.#sent += 1
