@@ -38,7 +38,7 @@ interface Lane {
 }
 
 /** Each reader takes about 10 MB, and as much again where large requests come together. */
-export const readersMax = (memoryMb: number): number =>
+const readersMax = (memoryMb: number): number =>
   Math.min(Math.max(Math.floor((memoryMb - 16) / 24), 2), 8)
 
 /** The threads that run SQL: one that writes, and those that read. */
