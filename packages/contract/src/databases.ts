@@ -149,7 +149,7 @@ const exampleDatabase = {
   state: 'running',
   desired: 'running',
   reason: null,
-  limits: { memoryMb: 64, cpus: 1, maxSizeMb: 1024, queryTimeoutMs: 30_000 },
+  limits: { memoryMb: 128, cpus: 1, maxSizeMb: 1024, queryTimeoutMs: 30_000 },
   createdAt: '2026-01-01T12:00:00.000Z',
   updatedAt: '2026-01-01T12:00:00.000Z',
   revision: 2,

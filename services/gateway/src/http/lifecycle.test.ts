@@ -25,7 +25,7 @@ describe('the life of a database', () => {
     const made = await spawn('Shop', { maxSizeMb: 50 })
     expect(made).toMatchObject({
       status: 201,
-      body: { name: 'Shop', state: 'running', limits: { maxSizeMb: 50, memoryMb: 64 } },
+      body: { name: 'Shop', state: 'running', limits: { maxSizeMb: 50, memoryMb: 128 } },
     })
     expect(await spawn('shop')).toMatchObject({ status: 200, body: { id: made.body.id } })
     expect(await spawn('Shop', { maxSizeMb: 50, engine: 'sqlite' })).toMatchObject({ status: 200 })
