@@ -1,57 +1,41 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { type Link, LinkClosed, Redirected, RemoteError } from '../testing/link.ts'
 import { temporaryFolder, WorkerProcess } from '../testing/worker-process.ts'
 import { type Bomb, WORDS } from './bomb-list.ts'
 
 const TIMEOUT_MS = 500
-const MB = 1024 * 1024
 
-export interface BombFigures {
-  readonly name: string
-  /** A code, `ok` or `killed`. */
-  readonly ended: string
-  readonly ms: number
-  /** Until a worker answered something else, from both kinds of lane. */
-  readonly nextAnswerMs: number
-  readonly peakMemoryMb: number
-}
-
-/** A worker of 64 MB and a small quota to throw bombs at, one after the other, each on a fresh database. */
+/** A worker of 64 MB and a small quota to throw bombs at, one after the other. */
 export class BombRange {
   #folder: ReturnType<typeof temporaryFolder> | undefined
   #worker: WorkerProcess | undefined
 
-  /** @throws what a bomb ends with that has no code. */
-  async throwAt(bomb: Bomb): Promise<BombFigures> {
-    const worker = await this.#freshWorker(bomb)
-    const links = await Promise.all([worker.reader(), worker.sql()])
-    forgetPeakMemory(worker)
-    const startedAt = performance.now()
-    const ended = await endOf(bomb, ...links)
-    const endedAt = performance.now()
-    const peakMemoryMb = peakMemory(worker)
-    for (const link of links) link.close()
-    await this.#answers(ended === 'killed')
-    return {
-      name: bomb.name,
-      ended,
-      ms: Math.round(endedAt - startedAt),
-      nextAnswerMs: Math.round(performance.now() - endedAt),
-      peakMemoryMb,
-    }
+  /**
+   * What the bomb ends with: a code, `ok` or `killed`. Afterwards both kinds of lane answer: of the same worker, or of a
+   * new one where the old one had to be ended.
+   */
+  async throwAt(bomb: Bomb): Promise<string> {
+    const worker = this.#worker ?? (await this.#prepare())
+    const [reader, writer] = await Promise.all([worker.reader(), worker.sql()])
+    for (const sql of bomb.before ?? []) await writer.query(sql)
+    const ended = await endOf(bomb, reader, writer)
+    reader.close()
+    writer.close()
+    await this.#answers(worker, ended === 'killed')
+    if (ended === 'killed' || leavesTraces(bomb)) await this.end()
+    return ended
   }
 
   async end(): Promise<void> {
     await this.#worker?.end('SIGKILL')
+    this.#worker = undefined
     this.#folder?.remove()
   }
 
-  async #freshWorker({ before = [] }: Bomb): Promise<WorkerProcess> {
-    await this.end()
+  async #prepare(): Promise<WorkerProcess> {
     this.#folder = temporaryFolder()
     const worker = await this.#start(this.#folder.dir)
     const link = await worker.sql()
-    for (const sql of [...WORDS, ...before]) await link.query(sql)
+    for (const sql of WORDS) await link.query(sql)
     link.close()
     return worker
   }
@@ -62,19 +46,18 @@ export class BombRange {
     return worker
   }
 
-  /** The same worker answers from both kinds of lane; a new one only where the old one had to be ended. */
-  async #answers(wasKilled: boolean): Promise<void> {
-    let worker = this.#worker as WorkerProcess
-    if (wasKilled) {
-      await worker.exited
-      worker = await this.#start(worker.dir)
-    }
-    for (const link of await Promise.all([worker.reader(), worker.sql()])) {
+  async #answers(worker: WorkerProcess, wasKilled: boolean): Promise<void> {
+    if (wasKilled) await worker.exited
+    const living = wasKilled ? await this.#start(worker.dir) : worker
+    for (const link of await Promise.all([living.reader(), living.sql()])) {
       await link.query('select count(*) from w')
       link.close()
     }
   }
 }
+
+const leavesTraces = ({ sql, before }: Bomb): boolean =>
+  before !== undefined || !/^(?:select|with)\b/.test(sql)
 
 async function endOf(bomb: Bomb, reader: Link, writer: Link): Promise<string> {
   try {
@@ -92,24 +75,3 @@ async function endOf(bomb: Bomb, reader: Link, writer: Link): Promise<string> {
 
 const runOn = (link: Link, { sql, params }: Bomb) =>
   link.query(sql, params, { timeoutMs: TIMEOUT_MS })
-
-const procFile = (worker: WorkerProcess, name: string) => `/proc/${worker.child.pid}/${name}`
-
-/** Linux keeps the highest resident size; this lets it begin anew. */
-function forgetPeakMemory(worker: WorkerProcess): void {
-  try {
-    writeFileSync(procFile(worker, 'clear_refs'), '5')
-  } catch {
-    // Then the peak since its start is told.
-  }
-}
-
-function peakMemory(worker: WorkerProcess): number {
-  try {
-    const status = readFileSync(procFile(worker, 'status'), 'utf8')
-    const kib = Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? Number.NaN)
-    return Math.round((kib * 1024) / MB)
-  } catch {
-    return Number.NaN
-  }
-}
