@@ -33,8 +33,8 @@ export function openDatabase(options: OpenOptions): OpenDatabase {
       timeout: limits.busyMs,
       readonly: options.role !== 'writer',
     })
+    if (options.role === 'writer') db.pragma('journal_mode = WAL')
     configure(db, options)
-    if (options.role === 'writer') configureWriter(db, options)
     return { db, guard: new Guard(db, limits) }
   } catch (error) {
     db?.close()
@@ -46,27 +46,23 @@ export function openDatabase(options: OpenOptions): OpenDatabase {
   }
 }
 
-/** What the connection alone knows of. */
-function configure(db: Database.Database, { memoryMb, role }: OpenOptions): void {
+/** What a connection is told for itself. A reader is told what only a writer needs too, so that it says the same of it. */
+function configure(db: Database.Database, { maxSizeMb, memoryMb, role }: OpenOptions): void {
   db.defaultSafeIntegers(true)
   db.pragma('foreign_keys = ON')
   db.pragma('trusted_schema = OFF')
   db.pragma('cell_size_check = ON')
-  db.pragma(`cache_size = -${cacheKib(memoryMb, role)}`)
-  db.prepare('select count(*) from sqlite_schema').get()
-  expect(db, 'foreign_keys', 1n)
-  expect(db, 'trusted_schema', 0n)
-}
-
-function configureWriter(db: Database.Database, { maxSizeMb }: OpenOptions): void {
-  db.pragma('journal_mode = WAL')
   // In WAL the build's default is NORMAL, which an acknowledged commit does not survive at power loss.
   db.pragma('synchronous = FULL')
   db.pragma(`journal_size_limit = ${WAL_KEPT_BYTES}`)
+  db.pragma(`cache_size = -${cacheKib(memoryMb, role)}`)
   const pageBytes = Number(db.pragma('page_size', { simple: true }))
   db.pragma(`max_page_count = ${Math.floor((maxSizeMb * 1024 * 1024) / pageBytes)}`)
+  db.prepare('select count(*) from sqlite_schema').get()
   expect(db, 'journal_mode', 'wal')
   expect(db, 'synchronous', 2n)
+  expect(db, 'foreign_keys', 1n)
+  expect(db, 'trusted_schema', 0n)
 }
 
 /** Little: Node itself needs most of a small worker's memory. */
