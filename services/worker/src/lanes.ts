@@ -37,9 +37,9 @@ interface Lane {
   readonly stopped: Promise<void>
 }
 
-/** Each reader takes about 10 MB beside what its queries do. */
-export const readersMax = (memoryMb: number): number =>
-  Math.min(Math.max(Math.floor((memoryMb - 40) / 12), 2), 8)
+/** Each reader takes about 10 MB, and as much again where large requests come together. */
+const readersMax = (memoryMb: number): number =>
+  Math.min(Math.max(Math.floor((memoryMb - 16) / 24), 2), 8)
 
 /** The threads that run SQL: one that writes, and those that read. */
 export class Lanes {

@@ -22,6 +22,9 @@ import { WorkerFailure } from './worker-failure.ts'
 const BATCH_MAX = 256
 /** From here on a request's garbage is collected at once: in a small container it would not fit twice. */
 const LARGE_REQUEST_BYTES = 512 * 1024
+/** How long a large request waits at most for one in another lane, and how often it looks. */
+const LARGE_WAIT_MS = 250
+const LARGE_LOOK_MS = 5
 /** How long others wait for a transaction that writes. */
 const BUSY_MS = 5000
 const BUSY_LOOK_MS = 20
@@ -41,6 +44,8 @@ export class Scheduler {
   readonly #transactions: LaneTransactions
   readonly #held = new Set<Connection>()
   #scheduled = false
+  /** A large request of this lane is under way. */
+  #hasLarge = false
   #busyTimer: NodeJS.Timeout | undefined
   #usedMs: number
 
@@ -177,17 +182,14 @@ export class Scheduler {
       if (waiting.from.choked || (occupied && waiting.transaction() === null)) return 'pass'
       const batched = this.#isBatched(waiting)
       if (count > 0 && !batched) return 'stop'
+      if (isLarge(waiting) && !this.#takeLarge(waiting)) return 'pass'
       count = batched ? count + 1 : BATCH_MAX
       return 'take'
     })
   }
 
   #isBatched(waiting: Waiting): boolean {
-    return (
-      waiting.type === FrameType.query &&
-      waiting.payloadBytes < LARGE_REQUEST_BYTES &&
-      waiting.transaction() === null
-    )
+    return waiting.type === FrameType.query && !isLarge(waiting) && waiting.transaction() === null
   }
 
   #runBatch(taken: readonly Waiting[]): void {
@@ -197,10 +199,29 @@ export class Scheduler {
     if (batch.left.length > 0) this.#line.putBack(batch.left)
   }
 
+  #takeLarge(waiting: Waiting): boolean {
+    this.#hasLarge = this.#options.runner.state.takeLargeRequest()
+    const taken = this.#hasLarge || this.#nowMs() - waiting.arrivedMs >= LARGE_WAIT_MS
+    if (!taken) setTimeout(() => this.#schedule(), LARGE_LOOK_MS)
+    return taken
+  }
+
   #runOne(waiting: Waiting): void {
-    if (waiting.from.closed) return
-    const collect = waiting.payloadBytes >= LARGE_REQUEST_BYTES ? globalThis.gc : undefined
-    if (collect) setImmediate(() => collect())
+    const collect = isLarge(waiting) ? globalThis.gc : undefined
+    try {
+      if (!waiting.from.closed) this.#attempt(waiting, collect)
+    } finally {
+      if (isLarge(waiting)) setImmediate(() => this.#giveLarge(collect))
+    }
+  }
+
+  #giveLarge(collect: (() => void) | undefined): void {
+    collect?.()
+    if (this.#hasLarge) this.#options.runner.state.giveLargeRequest()
+    this.#hasLarge = false
+  }
+
+  #attempt(waiting: Waiting, collect: (() => void) | undefined): void {
     try {
       const request = waiting.request()
       collect?.()
@@ -276,6 +297,8 @@ export class Scheduler {
     if (this.#line.length > 0) this.#busyTimer = setTimeout(() => this.#schedule(), BUSY_LOOK_MS)
   }
 }
+
+const isLarge = ({ payloadBytes }: Waiting) => payloadBytes >= LARGE_REQUEST_BYTES
 
 const busy = () => new WorkerFailure('database.busy', 'another transaction is under way')
 

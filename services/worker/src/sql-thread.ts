@@ -13,6 +13,8 @@ import type { FromSqlThread, SqlThreadData, ToSqlThread } from './sql-thread-mes
 import { welcomeText } from './welcome.ts'
 import { WorkerState } from './worker-state.ts'
 
+const MB = 1024 * 1024
+
 interface Lane {
   readonly engine: Engine
   readonly scheduler: Scheduler
@@ -43,8 +45,11 @@ async function openLane(data: SqlThreadData): Promise<Lane> {
   return { engine, scheduler, listener }
 }
 
-/** A request is held about six times over on its way into the database: as bytes, text, values, bindings, pages. */
-const requestBytesMax = (memoryMb: number) => Math.min(Math.floor(memoryMb / 16), 48) * 1024 * 1024
+/**
+ * A request is held about six times over on its way into the database: as bytes, text, values, bindings, pages; and
+ * as bytes in each lane while it waits for one in another.
+ */
+const requestBytesMax = (memoryMb: number) => Math.min(Math.floor((memoryMb * MB) / 24), 48 * MB)
 
 function main(data: SqlThreadData): void {
   let opened: Promise<Lane> | undefined

@@ -29,6 +29,8 @@ export class Watchdog {
   readonly #options: WatchdogOptions
   #timer: NodeJS.Timeout | undefined
   #seenMs = 0
+  /** Per lane, what is being interrupted and since when. */
+  readonly #interrupted = new Map<number, { readonly request: number; readonly sinceMs: number }>()
 
   constructor(options: WatchdogOptions) {
     this.#options = options
@@ -71,7 +73,17 @@ export class Watchdog {
 
   #interrupt({ lane, connection, request }: RunningLane, why: Why): void {
     this.#options.lanes().get(lane)?.mark(request, why)
+    if (this.#interrupted.get(lane)?.request !== request)
+      this.#interrupted.set(lane, { request, sinceMs: this.#options.state.nowMs() })
     this.#options.interrupt(connection, request)
+  }
+
+  /** Past its deadline, and interrupted for long enough: this thread may itself have been late to look. */
+  #isOverdue({ lane, request, deadlineMs }: RunningLane, now: number): boolean {
+    const interrupted = this.#interrupted.get(lane)
+    return (
+      interrupted?.request === request && now - Math.max(deadlineMs, interrupted.sinceMs) > GRACE_MS
+    )
   }
 
   #look(): void {
@@ -82,7 +94,7 @@ export class Watchdog {
     for (const running of this.running()) {
       this.#seenMs = now
       const leftMs = running.deadlineMs - now
-      if (leftMs < -GRACE_MS) onOverdue(now - running.startedMs)
+      if (this.#isOverdue(running, now)) onOverdue(now - running.startedMs)
       const why = running.why ?? (leftMs <= 0 ? 'deadline' : null)
       if (why) this.#interrupt(running, why)
       next = Math.min(next, why ? AGAIN_MS : Math.max(leftMs, 1))

@@ -14,6 +14,7 @@ const STOPPING = 1
 const OVER_QUOTA = 2
 const SESSIONS = 3
 const READ_TRANSACTIONS = 4
+const LARGE_REQUEST = 5
 const WORDS = 8
 const WORDS_BYTES = WORDS * 4
 
@@ -79,6 +80,15 @@ export class WorkerState {
 
   giveReadTransaction(): void {
     Atomics.sub(this.#words, READ_TRANSACTIONS, 1)
+  }
+
+  /** Requests that are large are taken one at a time in all lanes: their garbage would not fit together. */
+  takeLargeRequest(): boolean {
+    return Atomics.compareExchange(this.#words, LARGE_REQUEST, 0, 1) === 0
+  }
+
+  giveLargeRequest(): void {
+    Atomics.store(this.#words, LARGE_REQUEST, 0)
   }
 
   #is(word: number): boolean {

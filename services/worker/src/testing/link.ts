@@ -193,6 +193,7 @@ export class Link {
   }
 
   #hear(id: number, resolve: (frame: Frame) => void, reject: (error: Error) => void): void {
+    if (this.socket.destroyed) reject(new LinkClosed('the connection is closed'))
     this.#hearing.set(id, (frame) => {
       this.#hearing.delete(id)
       if (frame) resolve(frame)
