@@ -102,7 +102,7 @@ const values: Bomb[] = [
   {
     name: '30,000 parameters',
     sql: `select ${numbered(100, (at) => `?${at + 1}`)} union all select ${numbered(100, () => '?32766')}`,
-    params: Array(32_766).fill('x'.repeat(100)),
+    params: Array(32_766).fill('x'.repeat(8)),
     ends: 'ok',
   },
 ]
@@ -140,7 +140,8 @@ const joins: Bomb[] = [
   {
     name: 'sort that spills',
     sql: `${ENDLESS} select * from (select randomblob(2000) r from n limit 5000000) order by r`,
-    ends: timeoutOrQuota,
+    // SQLite merges what it has sorted in one step, which nothing can interrupt.
+    ends: ['killed', ...timeoutOrQuota],
   },
   {
     name: 'distinct that spills',
