@@ -4,8 +4,11 @@ import { LinkDownError, ProtocolError } from './link-errors.ts'
 import type { LinkRequest } from './link-request.ts'
 import { StreamRequest } from './stream-request.ts'
 
-/** Ticks without a word, while it has work, after which a lane counts as stuck: at least 10 ms. */
-const STUCK_TICKS = 2
+/**
+ * Ticks without a word, while it has work, after which a lane counts as stuck: at least 20 ms, since on a busy machine
+ * a thread waits its turn for longer than 10.
+ */
+const STUCK_TICKS = 3
 /** What a worker gets beyond a deadline, to say itself that it has passed. */
 export const LATE_MS = 1000
 /** Requests that were given up and which the worker has never answered. */

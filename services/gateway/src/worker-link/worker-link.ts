@@ -317,11 +317,9 @@ export class WorkerLink implements LaneOwner {
     return stuck && performance.now() > this.#heldUntil ? undefined : this.#writer
   }
 
+  /** The first that answers: reads that come together share a snapshot, and idle threads cost a busy machine more than they give. */
   #freeReader(): Lane | undefined {
-    let free: Lane | undefined
-    for (const lane of this.#readers)
-      if (!lane.stuck && !lane.closed && (!free || lane.load < free.load)) free = lane
-    return free
+    return this.#readers.find(({ stuck, closed }) => !stuck && !closed)
   }
 
   #sendTo(lane: Lane, request: LinkRequest): void {
