@@ -28,8 +28,9 @@ let watchdog: Watchdog | undefined
 async function main(): Promise<void> {
   process.umask(0o007)
   // Process 1 of a container ignores what it has no handler for.
-  const stopEarly = () => process.exit(EXIT.stopped)
-  for (const signal of STOP_SIGNALS) process.once(signal, stopEarly)
+  let onStop = (_signal: string): void => process.exit(EXIT.stopped)
+  // One handler throughout: a signal that comes while there is none between two of them would be lost.
+  for (const signal of STOP_SIGNALS) process.on(signal, () => onStop(signal))
   const config = readConfig()
   const folder = checkFolder(config)
   // Before SQLite is first used: it looks only then.
@@ -69,9 +70,10 @@ async function main(): Promise<void> {
   const engine = await lanes.start()
   const control = await serveControl({ folder, state, lanes, watchdog: watching, identity, engine })
   listeners.push(control)
-  for (const signal of STOP_SIGNALS) {
-    process.off(signal, stopEarly)
-    process.once(signal, () => stop(signal, lanes, control, lock))
+  let stopping = false
+  onStop = (signal) => {
+    if (!stopping) stop(signal, lanes, control, lock)
+    stopping = true
   }
   log('info', 'ready', {
     ...identity,
