@@ -55,7 +55,8 @@ function receive(options: ControlOptions, { type, id, payload }: Frame, from: Co
       break
     case FrameType.cancel: {
       const { lane, ...name } = parseCancel(payload)
-      options.watchdog.end(lane, name, 'cancel')
+      const begun = !options.watchdog.cancel(lane, name)
+      from.send(FrameType.result, id, JSON.stringify({ begun }))
       break
     }
     case FrameType.addReader:

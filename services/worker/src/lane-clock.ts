@@ -8,7 +8,13 @@ const CONNECTION = 1
 const SESSION = 2
 const FRAME = 3
 const MARK = 4
-const WORDS = 6
+const BEGUN_SESSION = 5
+const BEGUN_FRAME = 6
+const REFUSED = 7
+/** What shall not begin: pairs of session and frame, the oldest given up for the newest. WORDS is even, for the times. */
+const REFUSALS_AT = 8
+const REFUSALS = 64
+const WORDS = REFUSALS_AT + 2 * REFUSALS
 const STARTED = 0
 const DEADLINE = 1
 const TIMES_AT = WORDS * 4
@@ -59,6 +65,42 @@ export class LaneClock {
     this.#words[FRAME] = name.id
     Atomics.store(this.#words, REQUEST, this.#request)
     return this.#request
+  }
+
+  /** To be called before a request begins. @returns whether it may not. */
+  isRefused({ session, id }: RequestName): boolean {
+    const begunBefore = this.#words[BEGUN_SESSION] === session ? this.#begunFrame : 0
+    Atomics.store(this.#words, BEGUN_SESSION, session)
+    Atomics.store(this.#words, BEGUN_FRAME, Math.max(begunBefore, id) | 0)
+    return this.#hasRefusal(session, id)
+  }
+
+  /**
+   * Lets a request that waits never begin. @returns false if it may have begun. Each side writes before it reads, so
+   * a request that begins at this moment is either seen here or sees the refusal.
+   */
+  refuse({ session, id }: RequestName): boolean {
+    if (!this.#hasRefusal(session, id)) {
+      const refused = Atomics.load(this.#words, REFUSED)
+      const place = REFUSALS_AT + 2 * (refused % REFUSALS)
+      Atomics.store(this.#words, place, session)
+      Atomics.store(this.#words, place + 1, id | 0)
+      Atomics.store(this.#words, REFUSED, refused + 1)
+    }
+    return Atomics.load(this.#words, BEGUN_SESSION) === session && this.#begunFrame < id
+  }
+
+  get #begunFrame(): number {
+    return Atomics.load(this.#words, BEGUN_FRAME) >>> 0
+  }
+
+  #hasRefusal(session: number, id: number): boolean {
+    const count = Math.min(Atomics.load(this.#words, REFUSED), REFUSALS)
+    for (let place = REFUSALS_AT; place < REFUSALS_AT + 2 * count; place += 2) {
+      const isOf = Atomics.load(this.#words, place) === session
+      if (isOf && Atomics.load(this.#words, place + 1) === (id | 0)) return true
+    }
+    return false
   }
 
   /** @returns why the request was to be ended, if it was. */

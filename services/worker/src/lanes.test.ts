@@ -45,7 +45,7 @@ async function cancelled(on: Link, asked: Promise<unknown> & { readonly id: numb
   })
   while (!answered) {
     on.cancel(asked.id)
-    control.cancelRunning(on, asked.id)
+    void control.cancelRunning(on, asked.id)
     await sleep(20)
   }
   return code
@@ -113,11 +113,11 @@ describe('a cancel', () => {
   test('ends what runs, and that alone', async () => {
     const long = reader.query(ENDLESS)
     await running(1)
-    control.cancelRunning(reader, long.id + 1)
-    control.cancelRunning(writer, long.id)
+    await control.cancelRunning(reader, long.id + 1_000_000)
+    await control.cancelRunning(writer, long.id + 1_000_000)
     await sleep(100)
     await running(1)
-    control.cancelRunning(reader, long.id)
+    void control.cancelRunning(reader, long.id)
     expect(await codeOf(long)).toBe('query.cancelled')
     expect((await reader.query('select 1 as one')).rows).toEqual([{ one: 1 }])
   })
@@ -158,19 +158,37 @@ describe('a cancel', () => {
     const waiting = reader.query('select 2 as two')
     await sleep(50)
     reader.cancel(waiting.id)
-    control.cancelRunning(reader, waiting.id)
+    void control.cancelRunning(reader, waiting.id)
     await sleep(100)
     await running(1)
-    control.cancelRunning(reader, long.id)
+    void control.cancelRunning(reader, long.id)
     expect(await codeOf(long)).toBe('query.cancelled')
     expect(await codeOf(waiting)).toBe('query.cancelled')
+  })
+
+  test('tells at once of what waits that it has not begun, and it never does', async () => {
+    const long = writer.query(
+      'insert into t with recursive c(x) as (select 5000 union all select x + 1 from c) select x, null from c',
+    )
+    await running(0)
+    const waiting = writer.query('insert into t values (77, null)')
+    await sleep(50)
+    expect(await control.cancelRunning(writer, waiting.id)).toEqual({ begun: false })
+    expect(await control.cancelRunning(writer, waiting.id)).toEqual({ begun: false })
+    expect(await control.cancelRunning(writer, long.id)).toEqual({ begun: true })
+    expect(await codeOf(long)).toBe('query.cancelled')
+    expect(await codeOf(waiting)).toBe('query.cancelled')
+    expect((await writer.query('select count(*) as n from t where id = 77')).rows).toEqual([
+      { n: 0 },
+    ])
+    expect(await control.cancelRunning(writer, waiting.id)).toEqual({ begun: true })
   })
 
   test('of what has ended does nothing', async () => {
     const ended = reader.query('select 1 as one')
     await ended
     reader.cancel(ended.id)
-    control.cancelRunning(reader, ended.id)
+    void control.cancelRunning(reader, ended.id)
     expect((await reader.query('select 1 as one')).rows).toEqual([{ one: 1 }])
   })
 
@@ -236,7 +254,7 @@ describe('what waits behind a long one', () => {
     await running(1)
     // They came in one chunk with what runs, and can be cancelled as soon as that has ended.
     other.socket.write(encodeFrame(FrameType.cancel, 519, ''))
-    control.cancelRunning(other, 400)
+    void control.cancelRunning(other, 400)
     await expect.poll(() => answers.length).toBe(21)
     const { error, result } = FrameType
     expect(answers.find(({ id }) => id === 519)).toEqual({ id: 519, type: error })

@@ -65,6 +65,12 @@ class QueryRun implements QueryJob {
     }
     if (!this.#admitted) this.#admitted = this.#batch.admits(this.#waiting, now)
     if (!this.#admitted) return false
+    try {
+      runner.admit(this.#waiting)
+    } catch (error) {
+      this.fail(error)
+      return false
+    }
     runner.begin(on, this.#waiting, deadlineMs, now)
     return true
   }

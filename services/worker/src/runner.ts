@@ -16,6 +16,11 @@ export class Runner {
     this.#wake = wake
   }
 
+  /** @throws WorkerFailure `query.cancelled` for what was cancelled while it waited. */
+  admit(name: RequestName): void {
+    if (this.#clock.isRefused(name)) throw cancelled()
+  }
+
   begin(on: Interruptible, name: RequestName, deadlineMs: number, startedMs: number): void {
     on.begin(this.#clock.start(on.connection, name, startedMs, deadlineMs))
     if (!this.state.watched) this.#wake()

@@ -226,6 +226,8 @@ export class Scheduler {
       const request = waiting.request()
       collect?.()
       if (waiting.deadlineMs <= this.#nowMs()) throw timedOut()
+      if (request.kind !== 'query' || request.command.transaction !== undefined)
+        this.#options.runner.admit(waiting)
       const answer = this.#run(waiting, request)
       if (answer !== null) waiting.from.send(FrameType.result, waiting.id, answer)
     } catch (error) {

@@ -117,7 +117,7 @@ describe('a stream', () => {
     const code = codeOf(stream.end())
     const timer = setInterval(() => {
       stream.cancel()
-      control.cancelRunning(reader, stream.id)
+      void control.cancelRunning(reader, stream.id)
     }, 20)
     expect(await code).toBe('query.cancelled')
     clearInterval(timer)

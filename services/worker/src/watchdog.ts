@@ -54,6 +54,13 @@ export class Watchdog {
     return found.sort((a, b) => a.startedMs - b.startedMs)
   }
 
+  /** Ends a request if it is what its lane runs, and lets it not begin if it waits. @returns whether it has not begun. */
+  cancel(lane: number, name: RequestName): boolean {
+    const waits = this.#options.lanes().get(lane)?.refuse(name) ?? false
+    this.end(lane, name, 'cancel')
+    return waits
+  }
+
   /** Ends a request if it is what its lane runs. */
   end(lane: number, { session, id }: RequestName, why: Why): void {
     const running = this.#options.lanes().get(lane)?.running()

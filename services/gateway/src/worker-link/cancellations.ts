@@ -1,9 +1,11 @@
 import type { ControlChannel } from './control-channel.ts'
 import type { Lane } from './lane.ts'
+import { CancelledError } from './link-errors.ts'
 import type { LinkRequest } from './link-request.ts'
 
 /** Of what was taken back from a lane only the first can be what runs. */
 const TAKEN_BACK_TOLD = 8
+const ANSWER_MS = 5000
 
 /** Says that requests are cancelled, to their lanes and to the control thread, until they are answered. */
 export class Cancellations {
@@ -38,19 +40,26 @@ export class Cancellations {
   #interruptTakenBack(lane: Lane): void {
     let told = 0
     for (const id of lane.takenBack) {
-      this.#interrupt(lane, id)
+      void this.#interrupt(lane, id)
       told += 1
       if (told === TAKEN_BACK_TOLD) return
     }
   }
 
-  #tell({ lane, id }: LinkRequest): void {
+  /** What waits behind a long write need not wait for the lane to say so. */
+  #tell(request: LinkRequest): void {
+    const { lane, id } = request
     if (!lane || lane.closed) return
     lane.cancel(id)
-    this.#interrupt(lane, id)
+    void this.#interrupt(lane, id).then((begun) => {
+      if (!begun && request.lane === lane && request.id === id && !request.settled)
+        request.fail(new CancelledError())
+    })
   }
 
-  #interrupt(lane: Lane, id: number): void {
-    this.#control.cancel({ lane: lane.number, session: lane.session, id })
+  /** @returns whether it may have begun. */
+  #interrupt(lane: Lane, id: number): Promise<boolean> {
+    const command = { lane: lane.number, session: lane.session, id }
+    return this.#control.cancel(command, ANSWER_MS).catch(() => true)
   }
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { DatabaseId } from '@db-forge/contract'
 import {
   type CancelCommand,
+  Cancelled,
   encodeFrame,
   type Frame,
   FrameType,
@@ -97,9 +98,12 @@ export class ControlChannel {
     return info.data.lane
   }
 
-  /** Ends what runs now, if it is this request. */
-  cancel(command: CancelCommand): void {
-    this.#socket.write(encodeFrame(FrameType.cancel, 0, JSON.stringify(command)))
+  /** Ends a request if it runs now. @returns whether it has begun; if not, it never will. @throws as `health` */
+  async cancel(command: CancelCommand, timeoutMs: number): Promise<boolean> {
+    const answer = await this.#ask(FrameType.cancel, timeoutMs, JSON.stringify(command))
+    const cancelled = Cancelled.safeParse(parseJson(answer))
+    if (!cancelled.success) throw this.#breach('an answer to a cancel that cannot be read')
+    return cancelled.data.begun
   }
 
   destroy(reason: Error): void {
@@ -112,7 +116,7 @@ export class ControlChannel {
     return error
   }
 
-  #ask(type: FrameType, timeoutMs: number): Promise<Uint8Array> {
+  #ask(type: FrameType, timeoutMs: number, payload = '{}'): Promise<Uint8Array> {
     if (this.#socket.closed) return Promise.reject(new LinkDownError('closed', false))
     const id = this.#nextId++
     return new Promise<Uint8Array>((resolve, reject) => {
@@ -128,7 +132,7 @@ export class ControlChannel {
         resolve: (payload) => settle(() => resolve(payload)),
         reject: (error) => settle(() => reject(error)),
       })
-      this.#socket.write(encodeFrame(type, id, '{}'))
+      this.#socket.write(encodeFrame(type, id, payload))
     })
   }
 

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net'
 import type { BatchResult, QueryResult, SchemaInfo } from '@db-forge/contract'
 import type {
   Begun,
+  Cancelled,
   LaneInfo,
   Welcome,
   WorkerError,
@@ -129,10 +130,13 @@ export class Link {
     this.socket.write(encodeFrame(FrameType.cancel, id, ''))
   }
 
-  /** On the control socket: of what runs on another connection. */
-  cancelRunning(on: Link, id: number): void {
-    const command = { lane: on.welcome?.lane, session: on.welcome?.session, id }
-    this.socket.write(encodeFrame(FrameType.cancel, 0, JSON.stringify(command)))
+  /** On the control socket: of what runs, or waits, on another connection. */
+  cancelRunning(on: Link, id: number): Asked<Cancelled> {
+    return this.request(FrameType.cancel, {
+      lane: on.welcome?.lane,
+      session: on.welcome?.session,
+      id,
+    })
   }
 
   request<T>(type: FrameType, payload: object): Asked<T> {
