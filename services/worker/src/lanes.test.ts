@@ -252,6 +252,8 @@ describe('what waits behind a long one', () => {
     const short = Array.from({ length: 20 }, (_, at) => ask(500 + at, `select ${at}`))
     other.socket.write(Buffer.concat([ask(400, ENDLESS), ...short]))
     await running(1)
+    // For longer than a batch goes on.
+    await sleep(50)
     // They came in one chunk with what runs, and can be cancelled as soon as that has ended.
     other.socket.write(encodeFrame(FrameType.cancel, 519, ''))
     void control.cancelRunning(other, 400)
