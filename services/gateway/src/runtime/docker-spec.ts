@@ -111,7 +111,8 @@ const confinement = {
 
 function bounds({ memoryMb, cpus, maxSizeMb }: WorkerSpec['limits']) {
   const memory = memoryMb * MIB
-  const fileBytesMax = Math.ceil(maxSizeMb * 1.25) * MIB
+  // More than the worker itself allows its whole folder: a query that spills, or the log, may take much of that.
+  const fileBytesMax = (2 * maxSizeMb + 128) * MIB
   return {
     Memory: memory,
     MemorySwap: memory,
@@ -119,7 +120,6 @@ function bounds({ memoryMb, cpus, maxSizeMb }: WorkerSpec['limits']) {
     Ulimits: [
       { Name: 'nofile', Soft: 1024, Hard: 1024 },
       { Name: 'core', Soft: 0, Hard: 0 },
-      // Beneath the quota that the worker keeps itself.
       { Name: 'fsize', Soft: fileBytesMax, Hard: fileBytesMax },
     ],
     // What lies in there counts as memory.

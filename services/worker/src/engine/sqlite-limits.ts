@@ -29,7 +29,7 @@ export function guardLimits(memoryMb: number): GuardLimits {
   return {
     busyMs: BUSY_MS,
     // A value may exist several times over while a function makes it.
-    valueBytes: Math.min(Math.max(Math.floor(memoryMb / 8), 8), 64) * MB,
+    valueBytes: Math.min(Math.max(Math.floor(memoryMb / 16), 8), 64) * MB,
     // A parsed text takes up to some fifty times its length.
     sqlBytes: Math.min(Math.max(Math.floor(memoryMb / 64), 1), 16) * MB,
     columns: 1000,
