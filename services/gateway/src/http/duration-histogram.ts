@@ -12,7 +12,7 @@ export interface DurationHistogramOptions<Label extends string> {
 interface Series {
   readonly labels: readonly string[]
   /** Observations by bucket, the last one without a bound. */
-  readonly counts: Uint32Array
+  readonly counts: Float64Array
   sum: number
 }
 
@@ -49,7 +49,7 @@ export class DurationHistogram<Label extends string> {
     const key = labels.join('\0')
     let series = this.#series.get(key)
     if (!series) {
-      series = { labels, counts: new Uint32Array(this.#buckets.length + 1), sum: 0 }
+      series = { labels, counts: new Float64Array(this.#buckets.length + 1), sum: 0 }
       this.#series.set(key, series)
     }
     series.sum += seconds
