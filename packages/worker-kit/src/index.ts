@@ -4,6 +4,13 @@ export { checkOwnFolder, checkSocketPath, shareWithGroup } from './folder.ts'
 export { type Listener, listen } from './listen.ts'
 export { errorFields, type Log, type LogFields, log } from './log.ts'
 export type { LongText, Payload } from './payload.ts'
-export { deadlineOf, isTimed, parseCancel, parseCredit, parseRequest, type Request } from './request.ts'
+export {
+  deadlineOf,
+  isTimed,
+  parseCancel,
+  parseCredit,
+  parseRequest,
+  type Request,
+} from './request.ts'
 export { type Identity, welcomeText } from './welcome.ts'
 export { errorText, type FailureDetails, WorkerFailure } from './worker-failure.ts'

@@ -58,3 +58,14 @@ export function readConfig(env: Env = process.env): Config {
   if (problems.length > 0) throw new StartError(EXIT.configInvalid, problems.join('; '))
   return config
 }
+
+/** Where programs are looked for. */
+export const searchPath = (): string[] =>
+  (process.env['PATH'] ?? '').split(':').filter((dir) => dir !== '')
+
+/** All that PostgreSQL's programs are told of the environment. */
+export const programEnv = (): NodeJS.ProcessEnv => ({
+  PATH: process.env['PATH'],
+  LC_ALL: 'C',
+  TZ: 'UTC',
+})

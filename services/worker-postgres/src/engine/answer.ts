@@ -61,10 +61,7 @@ export class AnswerRows implements RowSink {
   /** @throws WorkerFailure if a row alone was more than an answer may be. */
   refuseTooLarge(): void {
     if (this.#tooLarge)
-      throw new WorkerFailure(
-        'result.too_large',
-        `a row is larger than ${ANSWER_BYTES_MAX} bytes`,
-      )
+      throw new WorkerFailure('result.too_large', `a row is larger than ${ANSWER_BYTES_MAX} bytes`)
   }
 }
 

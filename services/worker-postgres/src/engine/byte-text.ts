@@ -58,7 +58,7 @@ export class ByteText {
     for (let at = start; at < end; at += 1) {
       const byte = source[at] as number
       if (byte >= 0x20 && byte !== QUOTE && byte !== BACKSLASH) bytes[to++] = byte
-      else to = escape(bytes, to, byte)
+      else to = escaped(bytes, to, byte)
     }
     bytes[to++] = QUOTE
     this.length = to
@@ -79,7 +79,7 @@ export class ByteText {
 
 const HEX = '0123456789abcdef'
 
-function escape(bytes: Buffer, at: number, byte: number): number {
+function escaped(bytes: Buffer, at: number, byte: number): number {
   let to = at
   bytes[to++] = BACKSLASH
   if (byte === QUOTE || byte === BACKSLASH) bytes[to++] = byte

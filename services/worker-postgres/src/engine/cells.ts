@@ -18,7 +18,8 @@ export function addJsonCell(
 ): void {
   switch (type) {
     case 'integer':
-      if (end - start <= EXACT_CHARACTERS || isExact(source, start, end)) out.copy(source, start, end)
+      if (end - start <= EXACT_CHARACTERS || isExact(source, start, end))
+        out.copy(source, start, end)
       else addQuoted(out, source, start, end)
       return
     case 'real':

@@ -63,7 +63,8 @@ where c.relkind in ('r', 'p', 'v', 'm', 'f')
   and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'`
 
 /** One snapshot, in which nothing can be written, and no name of a tenant's stands before the system's. */
-const BEGIN = 'begin isolation level repeatable read read only; set local search_path = pg_catalog, pg_temp'
+const BEGIN =
+  'begin isolation level repeatable read read only; set local search_path = pg_catalog, pg_temp'
 
 interface Row {
   readonly kind: string
@@ -103,7 +104,9 @@ export async function describe(
 async function relations(backend: Backend, table: string | undefined): Promise<Row[]> {
   const names = `case when n.nspname = 'public' then c.relname::text else n.nspname || '.' || c.relname end`
   const only = table === undefined ? '' : ` and ${names} = ${literal(table)}`
-  const rows = await backend.command(`${TABLES}${only} order by n.nspname <> 'public', n.nspname, c.relname`)
+  const rows = await backend.command(
+    `${TABLES}${only} order by n.nspname <> 'public', n.nspname, c.relname`,
+  )
   const list = rows.map(([, kind, schema, relation, info]) => ({
     kind: kind ?? '',
     schema: schema ?? '',

@@ -7,7 +7,7 @@ import type { ErrorFields } from '../wire/responses.ts'
 import { ANSWER_BYTES_MAX, Answer, type Parts, payloadOf } from './answer.ts'
 import { describe } from './describe.ts'
 import { lostFailure, toFailure } from './errors.ts'
-import { refuseUnfit } from './first-word.ts'
+import { refuseUnfit, rowsToAsk } from './first-word.ts'
 import type { Interrupt } from './interrupt.ts'
 import { bindingsOf } from './parameters.ts'
 import type { Platform } from './platform.ts'
@@ -50,7 +50,13 @@ export class Engine {
     const role = command.readOnly ? READER : TENANT
     return this.borrow(role, interrupt, async (session) => {
       const startedAt = nowMs()
-      const completion = await this.run(session, command, command.maxRows + 1, answer.rows, interrupt)
+      const completion = await this.run(
+        session,
+        command,
+        rowsToAsk(command.sql, command.maxRows),
+        answer.rows,
+        interrupt,
+      )
       return payloadOf(await answer.parts(completion, elapsed(startedAt), this.names))
     })
   }
@@ -58,7 +64,8 @@ export class Engine {
   /** JSON text of a BatchResult. */
   async batch(command: BatchCommand, interrupt: Interrupt): Promise<Payload> {
     const startedAt = nowMs()
-    for (const [index, { sql }] of command.statements.entries()) this.check(sql, false, { statement: index })
+    for (const [index, { sql }] of command.statements.entries())
+      this.check(sql, false, { statement: index })
     const mode = command.readOnly && command.transaction === 'write' ? 'read' : command.transaction
     const role = command.readOnly || mode === 'read' ? READER : TENANT
     const results = await this.borrow(role, interrupt, (session) =>
@@ -75,9 +82,11 @@ export class Engine {
     return this.borrow(TENANT, interrupt, async (session) => {
       interrupt.pid = session.backend.pid
       const countUntil = (nowMs() + interrupt.deadline) / 2
-      const schema = await describe(session.backend, request, countUntil).catch((error: unknown) => {
-        throw failureOf(error, '', interrupt)
-      })
+      const schema = await describe(session.backend, request, countUntil).catch(
+        (error: unknown) => {
+          throw failureOf(error, '', interrupt)
+        },
+      )
       return JSON.stringify(schema)
     })
   }
@@ -198,7 +207,7 @@ export class Engine {
     const completion = await this.run(
       session,
       statement,
-      command.maxRows + 1,
+      rowsToAsk(statement.sql, command.maxRows),
       answer.rows,
       interrupt,
       { statement: index },

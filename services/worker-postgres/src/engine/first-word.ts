@@ -9,14 +9,33 @@ export function firstWord(sql: string): string {
   return word.exec(sql)?.[0].toLowerCase() ?? ''
 }
 
-const TRANSACTION_WORDS = new Set(['begin', 'start', 'commit', 'end', 'abort', 'rollback', 'prepare'])
+const TRANSACTION_WORDS = new Set([
+  'begin',
+  'start',
+  'commit',
+  'end',
+  'abort',
+  'rollback',
+  'prepare',
+])
 const SAVEPOINT_WORDS = new Set(['savepoint', 'release', 'rollback'])
 
 export const isSavepointCommand = (word: string): boolean => SAVEPOINT_WORDS.has(word)
 
+const READING_WORDS = new Set(['select', 'values', 'table', 'show', 'explain', 'fetch'])
+const CHANGES = /\b(?:insert|update|delete|merge)\b/i
+
+/** How many rows to ask for: of what changes something all of them, since only at its end does it say how much. */
+export function rowsToAsk(sql: string, rowsMax: number): number {
+  const word = firstWord(sql)
+  const reads = READING_WORDS.has(word) || (word === 'with' && !CHANGES.test(sql))
+  return reads ? rowsMax + 1 : 0
+}
+
 /** @throws WorkerFailure for what a request of its own cannot do. */
 export function refuseUnfit(sql: string, inTransaction: boolean): string {
-  if (sql.includes('\0')) throw new WorkerFailure('sql.error', 'the statement has a character U+0000')
+  if (sql.includes('\0'))
+    throw new WorkerFailure('sql.error', 'the statement has a character U+0000')
   const word = firstWord(sql)
   if (word === 'copy')
     throw new WorkerFailure(

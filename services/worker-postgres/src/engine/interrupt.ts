@@ -1,7 +1,10 @@
 import type { ErrorCode } from '@db-forge/contract'
 import { WorkerFailure } from '@db-forge/worker-kit'
 
-export type InterruptCode = Extract<ErrorCode, 'query.timeout' | 'query.cancelled' | 'quota.exceeded'>
+export type InterruptCode = Extract<
+  ErrorCode,
+  'query.timeout' | 'query.cancelled' | 'quota.exceeded'
+>
 
 const DETAILS: Readonly<Record<InterruptCode, string>> = {
   'query.timeout': 'the statement ran past its deadline',

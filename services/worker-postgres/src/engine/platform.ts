@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Backend, ConnectionLost, ServerError } from '../wire/backend.ts'
 import { DATABASE, GRANTS, PLATFORM } from '../server/roles.ts'
+import { Backend, ConnectionLost, ServerError } from '../wire/backend.ts'
 
 /** Nothing of a tenant's can stand before what the platform names. */
 const SETTINGS = {

@@ -80,7 +80,13 @@ export class Sessions {
     const [session] = at < 0 ? [] : this.#idle.splice(at, 1)
     if (session) return session
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = { role, interrupt, resolve, reject, timer: setTimeout(() => this.#giveUp(waiter), WAIT_MS_MAX) }
+      const waiter: Waiter = {
+        role,
+        interrupt,
+        resolve,
+        reject,
+        timer: setTimeout(() => this.#giveUp(waiter), WAIT_MS_MAX),
+      }
       interrupt.onTrip = () => this.#drop(waiter, interrupt.failure())
       this.#waiting.push(waiter)
       this.#serve()

@@ -8,9 +8,9 @@ import {
   type Connection,
   deadlineOf,
   isTimed,
+  type Payload,
   parseCredit,
   parseRequest,
-  type Payload,
   type Request,
   type Service,
   WorkerFailure,
@@ -65,7 +65,8 @@ export class Lane implements Service {
   }
 
   receive(frame: Frame, from: Connection): void {
-    if (frame.type === FrameType.cancel) this.cancel({ lane: 0, session: from.session, id: frame.id })
+    if (frame.type === FrameType.cancel)
+      this.cancel({ lane: 0, session: from.session, id: frame.id })
     else if (frame.type === FrameType.credit)
       this.#jobs.get(jobKey(from.session, frame.id))?.stream?.credit(parseCredit(frame.payload))
     else if (isTimed(frame.type)) this.#begin(frame, from)
@@ -100,7 +101,8 @@ export class Lane implements Service {
       this.#onIdle = resolve
     })
     const impatience = setTimeout(() => {
-      for (const { interrupt } of this.#jobs.values()) this.#watchdog.trip(interrupt, 'query.cancelled')
+      for (const { interrupt } of this.#jobs.values())
+        this.#watchdog.trip(interrupt, 'query.cancelled')
     }, withinMs)
     await idle
     clearTimeout(impatience)
@@ -108,7 +110,8 @@ export class Lane implements Service {
 
   #begin({ type, id, payload }: Frame, connection: Connection): void {
     const key = jobKey(connection.session, id)
-    if (this.#jobs.has(key)) throw new WorkerFailure('request.invalid', `request ${id} is under way`)
+    if (this.#jobs.has(key))
+      throw new WorkerFailure('request.invalid', `request ${id} is under way`)
     if (this.#stopping) throw new WorkerFailure('worker.restarted', 'the database is being stopped')
     const deadline = deadlineOf(payload)
     const now = nowMs()

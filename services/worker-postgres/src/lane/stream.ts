@@ -6,6 +6,7 @@ import { ANSWER_BYTES_MAX } from '../engine/answer.ts'
 import { ByteText } from '../engine/byte-text.ts'
 import { type Columns, learntColumnsText } from '../engine/columns.ts'
 import { type Engine, elapsed } from '../engine/engine.ts'
+import { rowsToAsk } from '../engine/first-word.ts'
 import type { Interrupt } from '../engine/interrupt.ts'
 import { csvHead, csvRows, jsonRows, type RowWriter } from '../engine/row-writers.ts'
 import type { Session } from '../engine/sessions.ts'
@@ -50,7 +51,7 @@ export class Stream implements RowSink {
     this.#engine.check(sql, false)
     const startedAt = nowMs()
     const completion = await this.#engine.borrow(readOnly ? READER : TENANT, interrupt, (session) =>
-      this.#read(session, maxRows === null ? 0 : maxRows + 1, interrupt),
+      this.#read(session, maxRows === null ? 0 : rowsToAsk(sql, maxRows), interrupt),
     )
     if (!this.#write) this.columns(completion.columns)
     await this.#sendRest(interrupt)

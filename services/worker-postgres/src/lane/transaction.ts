@@ -3,7 +3,7 @@ import { type Payload, WorkerFailure } from '@db-forge/worker-kit'
 import { nowMs } from '../clock.ts'
 import { ANSWER_BYTES_MAX, Answer, payloadOf } from '../engine/answer.ts'
 import { type Engine, elapsed, failureOf } from '../engine/engine.ts'
-import { isSavepointCommand } from '../engine/first-word.ts'
+import { isSavepointCommand, rowsToAsk } from '../engine/first-word.ts'
 import type { Interrupt } from '../engine/interrupt.ts'
 import type { Session } from '../engine/sessions.ts'
 
@@ -92,7 +92,13 @@ export class Transaction {
       const saved = backend.command(SAVEPOINT)
       saved.catch(() => undefined)
       try {
-        const done = await this.#engine.run(this.#session, command, rowsMax + 1, answer.rows, interrupt)
+        const done = await this.#engine.run(
+          this.#session,
+          command,
+          rowsToAsk(command.sql, rowsMax),
+          answer.rows,
+          interrupt,
+        )
         const parts = await answer.parts(done, elapsed(startedAt), this.#engine.names)
         if (!isSavepointCommand(word)) await backend.command(RELEASE)
         return payloadOf(parts)

@@ -36,7 +36,11 @@ export class Transactions {
   }
 
   /** JSON text of Begun. */
-  async begin(command: BeginCommand, connection: Connection, interrupt: Interrupt): Promise<string> {
+  async begin(
+    command: BeginCommand,
+    connection: Connection,
+    interrupt: Interrupt,
+  ): Promise<string> {
     if (this.#open.size + this.#beginning >= this.#max)
       throw new WorkerFailure('database.busy', `${this.#max} transactions are open already`)
     this.#beginning += 1

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { EXIT, StartError } from '@db-forge/worker-kit'
+import { searchPath } from '../config.ts'
 
 export interface Binaries {
   readonly dir: string
@@ -46,7 +47,7 @@ function* candidates(): Generator<string> {
   yield* versioned('/usr/lib/postgresql', '', '/bin')
   yield* versioned('/usr', 'pgsql-', '/bin')
   yield* versioned('/opt/homebrew/opt', 'postgresql@', '/bin')
-  yield* (process.env['PATH'] ?? '').split(':').filter((path) => path !== '')
+  yield* searchPath()
   const packaged = packagedBinaries()
   if (packaged) yield packaged
 }

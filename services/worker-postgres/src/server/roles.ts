@@ -31,7 +31,10 @@ export const GRANTS = [
 export const DATABASE_SETUP = [`alter schema public owner to ${TENANT}`, ...GRANTS]
 
 /** Who may connect: the worker's own user as the worker's roles, others by password. */
-export function accessRules(osUser: string | null): { readonly hba: string; readonly ident: string } {
+export function accessRules(osUser: string | null): {
+  readonly hba: string
+  readonly ident: string
+} {
   const method = osUser === null ? 'trust' : 'peer map=worker'
   const roles = [PLATFORM, TENANT, READER]
   return {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { log } from '@db-forge/worker-kit'
+import { programEnv, searchPath } from '../config.ts'
 import type { Binaries } from './binaries.ts'
 import { logLines } from './server-log.ts'
 import { commandLine } from './settings.ts'
@@ -83,14 +84,11 @@ function wrappers(memoryMb: number): string[] {
   ]
 }
 
-const installed = (program: string) =>
-  (process.env['PATH'] ?? '').split(':').some((dir) => dir !== '' && existsSync(join(dir, program)))
+const installed = (program: string) => searchPath().some((dir) => existsSync(join(dir, program)))
 
 /** Where memory runs out all the same, one backend is to end, and neither the server nor this process. */
 const serverEnv = (): NodeJS.ProcessEnv => ({
-  PATH: process.env['PATH'],
-  LC_ALL: 'C',
-  TZ: 'UTC',
+  ...programEnv(),
   ...(existsSync('/proc/self/oom_score_adj')
     ? { PG_OOM_ADJUST_FILE: '/proc/self/oom_score_adj', PG_OOM_ADJUST_VALUE: '1000' }
     : {}),

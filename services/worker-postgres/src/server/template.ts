@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { programEnv } from '../config.ts'
 import { type Binaries, findBinaries } from './binaries.ts'
 import { CLUSTER_SETUP, DATABASE, DATABASE_SETUP, PLATFORM } from './roles.ts'
 
@@ -59,7 +60,17 @@ function runSingle(
 ): Promise<void> {
   return run(
     join(binaries.dir, 'postgres'),
-    ['--single', '-j', '-D', data, '-c', 'exit_on_error=on', '-c', 'log_min_messages=warning', database],
+    [
+      '--single',
+      '-j',
+      '-D',
+      data,
+      '-c',
+      'exit_on_error=on',
+      '-c',
+      'log_min_messages=warning',
+      database,
+    ],
     statements.map((sql) => `${sql};\n\n`).join(''),
   )
 }
@@ -68,7 +79,7 @@ function run(program: string, args: readonly string[], input = ''): Promise<void
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: ['pipe', 'ignore', 'pipe'],
-      env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
+      env: programEnv(),
     })
     let said = ''
     child.stderr.on('data', (chunk: Buffer) => {
@@ -85,6 +96,9 @@ function run(program: string, args: readonly string[], input = ''): Promise<void
 }
 
 /** Makes the template of the machine's PostgreSQL beforehand, as an image does when it is built. */
-export async function prepareTemplate(templatesDir: string, binDir: string | null): Promise<string> {
+export async function prepareTemplate(
+  templatesDir: string,
+  binDir: string | null,
+): Promise<string> {
   return template(templatesDir, findBinaries({ dir: binDir, major: null }))
 }

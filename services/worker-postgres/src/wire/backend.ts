@@ -136,6 +136,7 @@ export class Backend {
   }
 
   #receive(type: number, body: Buffer): void {
+    if (this.closed) return
     switch (type) {
       case Message.ready: {
         this.status = String.fromCharCode(body[0] ?? 0) as TransactionStatus
