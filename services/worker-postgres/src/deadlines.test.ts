@@ -11,7 +11,8 @@ end $$`
 const BUSY_TRAP = `do $$ declare i bigint := 0; begin
   loop begin loop i := i + 1; end loop; exception when query_canceled then null; end; end loop;
 end $$`
-const RUNNING = "select count(*) from pg_stat_activity where state = 'active' and pid <> pg_backend_pid() and usename = 'tenant'"
+const RUNNING =
+  "select count(*) from pg_stat_activity where state = 'active' and pid <> pg_backend_pid() and usename = 'tenant'"
 
 describe.skipIf(unavailable())('deadlines and cancelling', () => {
   const db = sharedWorker()
@@ -20,8 +21,14 @@ describe.skipIf(unavailable())('deadlines and cancelling', () => {
     ['a sleep', 'select pg_sleep(30)'],
     ['a loop that traps its cancellation', TRAP],
     ['a busy loop that traps its cancellation', BUSY_TRAP],
-    ['one that has switched its own limit off', "select set_config('statement_timeout', '0', false), pg_sleep(30)"],
-    ['an endless query', 'with recursive r(n) as (select 1 union all select n + 1 from r) select count(*) from r'],
+    [
+      'one that has switched its own limit off',
+      "select set_config('statement_timeout', '0', false), pg_sleep(30)",
+    ],
+    [
+      'an endless query',
+      'with recursive r(n) as (select 1 union all select n + 1 from r) select count(*) from r',
+    ],
   ])('%s is gone 1.5 s after its deadline', async (_, sql) => {
     const started = performance.now()
     expect((await failure(db.link.query(sql, [], { timeoutMs: 300 }))).code).toBe('query.timeout')

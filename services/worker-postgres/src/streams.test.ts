@@ -9,7 +9,9 @@ describe.skipIf(unavailable())('streams', () => {
   const db = sharedWorker()
 
   test('ndjson: columns, groups of rows, the end', async () => {
-    const stream = db.link.stream('select i, i::text t from generate_series(1, 3) i', { rowFormat: 'array' })
+    const stream = db.link.stream('select i, i::text t from generate_series(1, 3) i', {
+      rowFormat: 'array',
+    })
     expect(await stream.end()).toMatchObject({ rowsAffected: 0, truncated: false })
     expect(stream.columns).toMatchObject([{ name: 'i' }, { name: 't' }])
     expect(stream.text).toBe('{"rows":[[1,"1"],[2,"2"],[3,"3"]]}\n')
@@ -52,7 +54,9 @@ describe.skipIf(unavailable())('streams', () => {
   })
 
   test('without credit it stands still, and others go on', async () => {
-    const stream = db.link.stream("select repeat('x', 1000) from generate_series(1, 5000)", { credit: 100_000 })
+    const stream = db.link.stream("select repeat('x', 1000) from generate_series(1, 5000)", {
+      credit: 100_000,
+    })
     await sleep(300)
     const { bytes } = stream
     expect(bytes).toBeLessThan(300_000)

@@ -18,7 +18,10 @@ describe.skipIf(unavailable())('interactive transactions', () => {
     await db.link.query('insert into t values (2)', [], { transaction: two })
     await db.link.rollback(two)
     expect(await db.value('select count(*) from t')).toBe(1)
-    expect(await failure(db.link.commit(two))).toMatchObject({ code: 'transaction.ended', detail: 'rolled back' })
+    expect(await failure(db.link.commit(two))).toMatchObject({
+      code: 'transaction.ended',
+      detail: 'rolled back',
+    })
     expect((await failure(db.link.commit(999))).code).toBe('transaction.not_found')
   })
 
@@ -27,7 +30,9 @@ describe.skipIf(unavailable())('interactive transactions', () => {
     const transaction = await db.link.begin('write')
     const inside = { transaction }
     await db.link.query('insert into u values (1)', [], inside)
-    expect((await failure(db.link.query('insert into u values (1)', [], inside))).code).toBe('sql.constraint')
+    expect((await failure(db.link.query('insert into u values (1)', [], inside))).code).toBe(
+      'sql.constraint',
+    )
     const slow = db.link.query('select pg_sleep(30)', [], { transaction, timeoutMs: 200 })
     expect((await failure(slow)).code).toBe('query.timeout')
     await db.link.query('insert into u values (2)', [], inside)
@@ -39,7 +44,14 @@ describe.skipIf(unavailable())('interactive transactions', () => {
     await db.link.query('create table s (i int)')
     const transaction = await db.link.begin('write')
     const run = (sql: string) => db.link.query(sql, [], { transaction })
-    for (const sql of ['insert into s values (1)', 'savepoint a', 'insert into s values (2)', 'rollback to a', 'insert into s values (3)', 'release a'])
+    for (const sql of [
+      'insert into s values (1)',
+      'savepoint a',
+      'insert into s values (2)',
+      'rollback to a',
+      'insert into s values (3)',
+      'release a',
+    ])
       await run(sql)
     expect((await failure(run('rollback to nowhere'))).code).toBe('sql.error')
     expect((await failure(run('commit'))).code).toBe('sql.denied')
@@ -52,7 +64,9 @@ describe.skipIf(unavailable())('interactive transactions', () => {
     const transaction = await db.link.begin('read')
     await db.link.query('insert into r values (1)')
     expect(await db.value('select count(*) from r', [], { transaction })).toBe(0)
-    expect((await failure(db.link.query('insert into r values (1)', [], { transaction }))).code).toBe('sql.denied')
+    expect(
+      (await failure(db.link.query('insert into r values (1)', [], { transaction }))).code,
+    ).toBe('sql.denied')
     await db.link.commit(transaction)
   })
 
@@ -77,7 +91,9 @@ describe.skipIf(unavailable())('interactive transactions', () => {
     const other = await db.worker.sql()
     const transaction = await other.begin('write')
     await other.query('lock table held', [], { transaction })
-    expect((await failure(db.link.query('select 1', [], { transaction }))).code).toBe('transaction.not_found')
+    expect((await failure(db.link.query('select 1', [], { transaction }))).code).toBe(
+      'transaction.not_found',
+    )
     other.close()
     await db.link.query('insert into held values (1)')
   })
