@@ -8,6 +8,7 @@ import {
   errorFields,
   type Identity,
   type Listener,
+  type LogFields,
   listen,
   log,
   StartError,
@@ -36,11 +37,13 @@ const DRAIN_MS = 800
 const MEASURE_EVERY_MS = 2000
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
+/** What a signal does; handlers are never exchanged, since a signal between two of them would be lost. */
+let onStop: (signal: string) => void = () => process.exit(EXIT.stopped)
+
 async function main(): Promise<void> {
   process.umask(0o007)
   // Process 1 of a container ignores what it has no handler for.
-  const stopEarly = () => process.exit(EXIT.stopped)
-  for (const signal of STOP_SIGNALS) process.once(signal, stopEarly)
+  for (const signal of STOP_SIGNALS) process.on(signal, () => onStop(signal))
   const config = readConfig()
   giveUpRoot(config.dir, config.user)
   const folder = checkFolder(config)
@@ -52,16 +55,15 @@ async function main(): Promise<void> {
     process.exit(EXIT.failed)
   })
   const platform = new Platform(folder.serverSocket)
-  await platform.ready(new AbortController().signal)
+  await platform.ready()
   await Promise.all([settled, platform.restoreGrants()])
   const worker = await serve(config, folder, { server, platform, version })
-  for (const signal of STOP_SIGNALS) {
-    process.off(signal, stopEarly)
-    process.once(signal, () => {
-      stopping = true
-      stop(signal, worker, server).catch(fail)
-    })
+  onStop = (signal) => {
+    if (stopping) return
+    stopping = true
+    stop(signal, worker, server).catch(fail)
   }
+  log('info', 'ready', worker.report)
 }
 
 async function startServer(config: Config, folder: Folder) {
@@ -70,6 +72,11 @@ async function startServer(config: Config, folder: Folder) {
   const binaries = findBinaries({ dir: config.binDir, major })
   const settle =
     major === null ? await createData(folder.data, binaries, config.templatesDir) : async () => {}
+  log('info', 'the data is there', {
+    major: binaries.major,
+    fresh: major === null,
+    afterMs: uptimeMs(),
+  })
   removeStale(folder)
   writeAccessRules(folder.data)
   const { memoryMb, maxSizeMb } = config
@@ -94,6 +101,7 @@ interface Running {
   readonly sessions: Sessions
   readonly platform: Platform
   readonly listeners: readonly Listener[]
+  readonly report: LogFields
 }
 
 async function serve(config: Config, folder: Folder, parts: Parts): Promise<Running> {
@@ -144,14 +152,14 @@ async function serve(config: Config, folder: Folder, parts: Parts): Promise<Runn
     await listen(folder.sqlSocket, lane),
     await listen(folder.controlSocket, control),
   ]
-  log('info', 'ready', {
+  const report = {
     ...identity,
     engineVersion: version,
     pid: process.pid,
     serverPid: server.pid,
-    startMs: Math.round(process.uptime() * 1000),
-  })
-  return { lane, sessions, platform, listeners }
+    startMs: uptimeMs(),
+  }
+  return { lane, sessions, platform, listeners, report }
 }
 
 /** While something runs, the data may grow. */
@@ -179,6 +187,8 @@ async function stop(signal: string, running: Running, server: Server): Promise<v
   log('info', 'stopped', { ...exit })
   process.exit(EXIT.stopped)
 }
+
+const uptimeMs = () => Math.round(process.uptime() * 1000)
 
 function fail(error: unknown): void {
   log('error', 'the worker failed', errorFields(error))

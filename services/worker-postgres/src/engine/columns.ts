@@ -18,7 +18,7 @@ export const columnsOf = (fields: readonly Field[]): Columns => ({
 })
 
 /** JSON list of columns; null where the name of a type has to be learnt first. */
-export function columnsText({ fields, types, keys }: Columns, names: TypeNames): string | null {
+function columnsText({ fields, types, keys }: Columns, names: TypeNames): string | null {
   const list: object[] = []
   for (const [at, { name, typeOid, typeModifier }] of fields.entries()) {
     const declared = names.known(typeOid, typeModifier)

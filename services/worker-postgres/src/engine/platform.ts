@@ -35,11 +35,11 @@ export class Platform {
   }
 
   /** Waits until the server accepts connections. */
-  async ready(signal: AbortSignal): Promise<string> {
+  async ready(): Promise<void> {
     for (;;) {
-      signal.throwIfAborted()
       try {
-        return (await this.#connected()).serverVersion
+        await this.#connected()
+        return
       } catch (error) {
         if (!isNotYet(error)) throw error
         await sleep(RETRY_MS)

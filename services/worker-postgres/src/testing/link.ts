@@ -26,9 +26,9 @@ export class RemoteError extends Error {
 }
 
 /** The other kind of lane is the right one. */
-export class Redirected extends Error {}
+class Redirected extends Error {}
 
-export class LinkClosed extends Error {}
+class LinkClosed extends Error {}
 
 type Hear = (frame: Frame | null) => void
 

@@ -8,7 +8,7 @@ import { type Binaries, findBinaries } from '../server/binaries.ts'
 import { Link } from './link.ts'
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
-export const DATABASE_ID = 'db_abcdefghij12'
+const DATABASE_ID = 'db_abcdefghij12'
 /** Kept from one run to the next, as a machine without Docker keeps it. */
 const TEMPLATES = join(tmpdir(), 'db-forge-postgres-templates')
 
@@ -28,7 +28,7 @@ export function unavailable(): string | null {
   }
 }
 
-export const available = (): Binaries =>
+const available = (): Binaries =>
   findBinaries({ dir: process.env['DBFORGE_POSTGRES_BIN'] || null, major: null })
 
 export function temporaryFolder(): { readonly dir: string; remove(): void } {
@@ -100,7 +100,7 @@ export class WorkerProcess {
   }
 }
 
-export function launchEnv(dir: string): Record<string, string> {
+function launchEnv(dir: string): Record<string, string> {
   const bin = process.env['DBFORGE_POSTGRES_BIN']
   return {
     PATH: process.env['PATH'] ?? '',

@@ -45,7 +45,6 @@ export class Backend {
   /** The server's process that serves this connection. */
   pid = 0
   status: TransactionStatus = 'I'
-  serverVersion = ''
   readonly #socket: Socket
   readonly #receivers: Receiver[] = []
   #fatal: ErrorFields | null = null
@@ -173,7 +172,6 @@ export class Backend {
   #parameterChanged(body: Buffer): void {
     const name = readText(body)
     const value = readText(body.subarray(Buffer.byteLength(name) + 1))
-    if (name === 'server_version') this.serverVersion = value.split(' ')[0] ?? ''
     if (name !== 'client_encoding' || value === 'UTF8') return
     this.#fatal = { C: '0A000', M: `client_encoding must stay UTF8, not ${value}` }
     this.#socket.destroy()
