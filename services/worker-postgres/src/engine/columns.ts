@@ -1,8 +1,8 @@
 import type { ColumnType } from '@db-forge/contract'
-import type { Field } from '../wire/responses.ts'
+import { type Field, readFields } from '../wire/responses.ts'
 import { columnType, type TypeNames } from './type-names.ts'
 
-/** What is known of the columns of an answer before its first row. */
+/** What is known of the columns of an answer before its first row. The same object for the same description. */
 export interface Columns {
   readonly fields: readonly Field[]
   readonly types: readonly ColumnType[]
@@ -11,14 +11,30 @@ export interface Columns {
 
 export const NO_COLUMNS: Columns = { fields: [], types: [], keys: [] }
 
-export const columnsOf = (fields: readonly Field[]): Columns => ({
-  fields,
-  types: fields.map(({ typeOid }) => columnType(typeOid)),
-  keys: uniqueKeys(fields.map(({ name }) => name)),
-})
+const REMEMBERED_MAX = 500
+const remembered = new Map<string, Columns>()
+
+/** Of the server's RowDescription. Most answers are described as one before them was. */
+export function columnsOf(description: Buffer): Columns {
+  const key = description.toString('latin1')
+  const known = remembered.get(key)
+  if (known) return known
+  const fields = readFields(description)
+  const columns: Columns = {
+    fields,
+    types: fields.map(({ typeOid }) => columnType(typeOid)),
+    keys: uniqueKeys(fields.map(({ name }) => name)),
+  }
+  if (remembered.size >= REMEMBERED_MAX) remembered.clear()
+  remembered.set(key, columns)
+  return columns
+}
 
 /** JSON list of columns; null where the name of a type has to be learnt first. */
-function columnsText({ fields, types, keys }: Columns, names: TypeNames): string | null {
+function columnsText(columns: Columns, names: TypeNames): string | null {
+  const known = names.texts.get(columns)
+  if (known !== undefined) return known
+  const { fields, types, keys } = columns
   const list: object[] = []
   for (const [at, { name, typeOid, typeModifier }] of fields.entries()) {
     const declared = names.known(typeOid, typeModifier)
@@ -26,12 +42,16 @@ function columnsText({ fields, types, keys }: Columns, names: TypeNames): string
     const key = keys[at]
     list.push({ name, declared, ...(key === name ? {} : { key }), type: types[at] })
   }
-  return JSON.stringify(list)
+  const text = JSON.stringify(list)
+  names.texts.set(columns, text)
+  return text
 }
 
-export async function learntColumnsText(columns: Columns, names: TypeNames): Promise<string> {
-  const text = columnsText(columns, names)
-  if (text !== null) return text
+export function learntColumnsText(columns: Columns, names: TypeNames): string | Promise<string> {
+  return columnsText(columns, names) ?? learn(columns, names)
+}
+
+async function learn(columns: Columns, names: TypeNames): Promise<string> {
   await names.learn(columns.fields.map(({ typeOid, typeModifier }) => [typeOid, typeModifier]))
   return columnsText(columns, names) ?? '[]'
 }

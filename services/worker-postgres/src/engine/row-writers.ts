@@ -6,7 +6,20 @@ import type { Columns } from './columns.ts'
 /** Adds a row, as the server sent it (its DataRow), to a text. */
 export type RowWriter = (row: Buffer, out: ByteText) => void
 
-export function jsonRows({ types, keys }: Columns, format: RowFormat): RowWriter {
+const writers = {
+  object: new WeakMap<Columns, RowWriter>(),
+  array: new WeakMap<Columns, RowWriter>(),
+}
+
+export function jsonRows(columns: Columns, format: RowFormat): RowWriter {
+  const known = writers[format].get(columns)
+  if (known) return known
+  const writer = jsonWriter(columns, format)
+  writers[format].set(columns, writer)
+  return writer
+}
+
+function jsonWriter({ types, keys }: Columns, format: RowFormat): RowWriter {
   const heads = keys.map((key, at) => {
     const opening = at === 0 ? '' : ','
     return Buffer.from(format === 'array' ? opening : `${opening}${JSON.stringify(key)}:`)

@@ -1,6 +1,6 @@
 import type { Backend, Receiver, TransactionStatus } from '../wire/backend.ts'
 import { type Binding, statement } from '../wire/requests.ts'
-import { type ErrorFields, Message, readError, readFields, readText } from '../wire/responses.ts'
+import { type ErrorFields, Message, readError, readText } from '../wire/responses.ts'
 import { type Columns, columnsOf, NO_COLUMNS } from './columns.ts'
 
 export interface RowSink {
@@ -68,7 +68,7 @@ class StatementReceiver implements Receiver {
         this.#sink.row(body)
         return
       case Message.rowDescription:
-        this.#columns = columnsOf(readFields(body))
+        this.#columns = columnsOf(body)
         this.#sink.columns(this.#columns)
         return
       case Message.commandComplete:

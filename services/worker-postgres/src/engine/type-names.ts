@@ -58,6 +58,8 @@ type Ask = (sql: string) => Promise<(string | null)[][]>
 export class TypeNames {
   readonly #ask: Ask
   readonly #known = new Map<string, string>()
+  /** JSON lists of columns that have been written with these names. */
+  texts = new WeakMap<object, string>()
 
   constructor(ask: Ask) {
     this.#ask = ask
@@ -83,5 +85,6 @@ export class TypeNames {
   /** To be called when types may have been renamed. */
   forget(): void {
     this.#known.clear()
+    this.texts = new WeakMap()
   }
 }

@@ -71,7 +71,7 @@ export class Stream implements RowSink {
   columns(columns: Columns): void {
     const { format, rowFormat } = this.#command
     this.#write = format === 'csv' ? csvRows(columns) : jsonRows(columns, rowFormat)
-    this.#meta = learntColumnsText(columns, this.#engine.names).then((text) => {
+    this.#meta = Promise.resolve(learntColumnsText(columns, this.#engine.names)).then((text) => {
       this.#connection.send(FrameType.meta, this.#id, text)
       this.#metaSent = true
       this.#send()

@@ -47,6 +47,7 @@ export class Backend {
   status: TransactionStatus = 'I'
   readonly #socket: Socket
   readonly #receivers: Receiver[] = []
+  #corked = false
   #fatal: ErrorFields | null = null
   #onClose: (() => void) | null = null
 
@@ -85,7 +86,19 @@ export class Backend {
       return
     }
     this.#receivers.push(receiver)
+    this.#cork()
     this.#socket.write(bytes)
+  }
+
+  /** What is sent in one turn leaves at once. */
+  #cork(): void {
+    if (this.#corked) return
+    this.#corked = true
+    this.#socket.cork()
+    process.nextTick(() => {
+      this.#corked = false
+      this.#socket.uncork()
+    })
   }
 
   /** Runs a command of the platform's own by the simple protocol. */

@@ -16,51 +16,80 @@ export function startup(options: Readonly<Record<string, string>>): Buffer {
 }
 
 /** The simple protocol: for the platform's own commands alone. */
-export const simple = (sql: string): Buffer => message('Q', [Buffer.from(`${sql}\0`)])
+export const simple = (sql: string): Buffer => message('Q', Buffer.from(`${sql}\0`))
 
-export const terminate = (): Buffer => message('X', [])
+export const terminate = (): Buffer => message('X', Buffer.alloc(0))
+
+function message(type: string, body: Buffer): Buffer {
+  const head = Buffer.alloc(5)
+  head.write(type, 0, 'latin1')
+  head.writeInt32BE(4 + body.length, 1)
+  return Buffer.concat([head, body])
+}
+
+const DESCRIBE_PORTAL = message('D', Buffer.from('P\0'))
+const SYNC = message('S', Buffer.alloc(0))
+const HEAD_BYTES = 5
+/** Head, two empty names, the end of the text and the number of given types. */
+const PARSE_BYTES = HEAD_BYTES + 4
+/** Head, two empty names, three counts, and the one format of all columns. */
+const BIND_BYTES = HEAD_BYTES + 10
+const EXECUTE_BYTES = HEAD_BYTES + 5
+const FORMAT_BYTES = 2
+const LENGTH_BYTES = 4
 
 /** One statement of the extended protocol, which refuses more than one, with at most `rowsMax` rows (0: all). */
 export function statement(sql: string, bindings: readonly Binding[], rowsMax: number): Buffer {
-  return Buffer.concat([
-    message('P', [Buffer.from(`\0${sql}\0\0\0`)]),
-    message('B', bindParts(bindings)),
-    message('D', [PORTAL]),
-    message('E', [Buffer.from([0]), int32(rowsMax)]),
-    SYNC,
-  ])
-}
-
-const PORTAL = Buffer.from('P\0')
-const SYNC = message('S', [])
-
-function bindParts(bindings: readonly Binding[]): Buffer[] {
-  const values = bindings.flatMap((binding) => {
-    if (binding === null) return [int32(-1)]
-    const bytes = typeof binding === 'string' ? Buffer.from(binding) : Buffer.from(binding)
-    return [int32(bytes.length), bytes]
-  })
-  const formats = bindings.map((binding) => int16(binding instanceof Uint8Array ? BINARY : TEXT))
-  const count = int16(bindings.length)
-  return [Buffer.from('\0\0'), count, ...formats, count, ...values, int16(1), int16(TEXT)]
-}
-
-function message(type: string, parts: readonly Buffer[]): Buffer {
-  const bytes = parts.reduce((sum, part) => sum + part.length, 0)
-  const head = Buffer.alloc(5)
-  head.write(type, 0, 'latin1')
-  head.writeInt32BE(4 + bytes, 1)
-  return Buffer.concat([head, ...parts])
-}
-
-function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2)
-  bytes.writeUInt16BE(value)
+  const parseBytes = PARSE_BYTES + Buffer.byteLength(sql)
+  const bindBytes = BIND_BYTES + bindingsBytes(bindings)
+  const bytes = Buffer.allocUnsafe(
+    parseBytes + bindBytes + DESCRIBE_PORTAL.length + EXECUTE_BYTES + SYNC.length,
+  )
+  let at = begin(bytes, 0, 'P', parseBytes)
+  at = bytes.writeUInt8(0, at)
+  at += bytes.write(sql, at)
+  at = bytes.writeUInt8(0, at)
+  at = bytes.writeUInt16BE(0, at)
+  at = writeBind(bytes, at, bindings, bindBytes)
+  at += DESCRIBE_PORTAL.copy(bytes, at)
+  at = begin(bytes, at, 'E', EXECUTE_BYTES)
+  at = bytes.writeUInt8(0, at)
+  at = bytes.writeInt32BE(rowsMax, at)
+  SYNC.copy(bytes, at)
   return bytes
 }
 
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeInt32BE(value)
+function bindingsBytes(bindings: readonly Binding[]): number {
+  let bytes = bindings.length * (FORMAT_BYTES + LENGTH_BYTES)
+  for (const binding of bindings) if (binding !== null) bytes += Buffer.byteLength(binding)
   return bytes
+}
+
+function begin(bytes: Buffer, at: number, type: string, length: number): number {
+  bytes.writeUInt8(type.charCodeAt(0), at)
+  return bytes.writeInt32BE(length - 1, at + 1)
+}
+
+function writeBind(bytes: Buffer, start: number, bindings: readonly Binding[], length: number) {
+  let at = begin(bytes, start, 'B', length)
+  at = bytes.writeUInt16BE(0, at)
+  at = bytes.writeUInt16BE(bindings.length, at)
+  for (const binding of bindings)
+    at = bytes.writeUInt16BE(binding instanceof Uint8Array ? BINARY : TEXT, at)
+  at = bytes.writeUInt16BE(bindings.length, at)
+  for (const binding of bindings) at = writeValue(bytes, at, binding)
+  at = bytes.writeUInt16BE(1, at)
+  return bytes.writeUInt16BE(TEXT, at)
+}
+
+function writeValue(bytes: Buffer, start: number, binding: Binding): number {
+  if (binding === null) return bytes.writeInt32BE(-1, start)
+  const length =
+    typeof binding === 'string'
+      ? bytes.write(binding, start + LENGTH_BYTES)
+      : Buffer.from(binding.buffer, binding.byteOffset, binding.byteLength).copy(
+          bytes,
+          start + LENGTH_BYTES,
+        )
+  return bytes.writeInt32BE(length, start) + length
 }
