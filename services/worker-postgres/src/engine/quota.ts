@@ -25,12 +25,17 @@ export class Quota {
   }
 
   get exceeded(): boolean {
-    return this.use.diskBytes - this.use.walBytes > this.#maxBytes
+    return this.#dataBytes > this.#maxBytes
   }
 
   /** So far over that whatever runs must be what grows. */
   get farExceeded(): boolean {
-    return this.use.diskBytes > this.#maxBytes * 2
+    return this.#dataBytes > this.#maxBytes * 2
+  }
+
+  /** The write-ahead log has bounds of its own. */
+  get #dataBytes(): number {
+    return this.use.diskBytes - this.use.walBytes
   }
 
   /** @throws WorkerFailure for a statement that would take more room. DELETE, DROP and TRUNCATE give it back. */
