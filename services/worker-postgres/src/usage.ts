@@ -16,8 +16,11 @@ export function usage(contained: boolean, serverPid: number | undefined): Usage 
 function cgroupUsage(): Usage | null {
   try {
     const cpu = /usage_usec (\d+)/.exec(readFileSync('/sys/fs/cgroup/cpu.stat', 'utf8'))
-    const memory = readFileSync('/sys/fs/cgroup/memory.current', 'utf8')
-    return { cpuSeconds: Number(cpu?.[1] ?? 0) / 1e6, memoryBytes: Number(memory) }
+    const memory = Number(readFileSync('/sys/fs/cgroup/memory.current', 'utf8'))
+    const stat = readFileSync('/sys/fs/cgroup/memory.stat', 'utf8')
+    // What the kernel keeps of files and gives back as soon as anybody wants it.
+    const cache = Number(/^inactive_file (\d+)/m.exec(stat)?.[1] ?? 0)
+    return { cpuSeconds: Number(cpu?.[1] ?? 0) / 1e6, memoryBytes: Math.max(0, memory - cache) }
   } catch {
     return null
   }

@@ -76,8 +76,7 @@ export class Sessions {
   /** @throws WorkerFailure if none is free in time, or if the request is ended before. */
   acquire(role: TenantRole, interrupt: Interrupt): Promise<Session> | Session {
     interrupt.throwIfTripped()
-    const at = this.#idle.findLastIndex((session) => session.role === role)
-    const [session] = at < 0 ? [] : this.#idle.splice(at, 1)
+    const session = this.#take(role)
     if (session) return session
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
@@ -136,13 +135,28 @@ export class Sessions {
 
   #serve(): void {
     for (const waiter of [...this.#waiting]) {
-      const at = this.#idle.findLastIndex((session) => session.role === waiter.role)
-      const [session] = at < 0 ? [] : this.#idle.splice(at, 1)
+      const session = this.#take(waiter.role)
       if (session) {
         this.#remove(waiter)
         waiter.resolve(session)
       } else if (this.#makeRoom()) void this.#open(waiter)
       else return
+    }
+  }
+
+  /** The one that was used last, whose server process is the warmest. */
+  #take(role: TenantRole): Session | undefined {
+    this.#dropClosed()
+    const at = this.#idle.findLastIndex((session) => session.role === role)
+    return at < 0 ? undefined : this.#idle.splice(at, 1)[0]
+  }
+
+  /** A server that crashed and recovered has cut all connections. */
+  #dropClosed(): void {
+    for (let at = this.#idle.length - 1; at >= 0; at -= 1) {
+      if (!this.#idle[at]?.backend.closed) continue
+      this.#idle.splice(at, 1)
+      this.#count -= 1
     }
   }
 
@@ -224,10 +238,6 @@ export class Sessions {
       this.#idle.shift()?.backend.end()
       this.#count -= 1
     }
-    for (let at = this.#idle.length - 1; at >= 0; at -= 1) {
-      if (!this.#idle[at]?.backend.closed) continue
-      this.#idle.splice(at, 1)
-      this.#count -= 1
-    }
+    this.#dropClosed()
   }
 }
