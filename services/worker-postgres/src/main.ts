@@ -45,7 +45,7 @@ async function main(): Promise<void> {
   // Process 1 of a container ignores what it has no handler for.
   for (const signal of STOP_SIGNALS) process.on(signal, () => onStop(signal))
   const config = readConfig()
-  giveUpRoot(config.dir, config.user)
+  giveUpRoot(config)
   const folder = checkFolder(config)
   const { server, settled, version } = await startServer(config, folder)
   let stopping = false

@@ -1,6 +1,15 @@
-import { chownSync, lchownSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import {
+  chownSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { EXIT, log, StartError } from '@db-forge/worker-kit'
+import type { Config } from './config.ts'
 
 /** Whoever comes first in the list of users. */
 const UNPRIVILEGED = ['postgres', 'nobody']
@@ -15,12 +24,13 @@ interface User {
  * for an unprivileged user, who then becomes its owner.
  * @throws StartError
  */
-export function giveUpRoot(dir: string, wanted: string | null): void {
+export function giveUpRoot({ dir, templatesDir, user: wanted }: Config): void {
   if (process.getuid?.() !== 0) return
   const owner = statSync(dir, { throwIfNoEntry: false })
   if (!owner) return
   const user = owner.uid === 0 ? unprivileged(wanted) : owner
   if (owner.uid === 0) giveTree(dir, user)
+  if (templatesDir) giveTemplates(templatesDir, user)
   process.setgroups?.([user.gid])
   process.setgid?.(user.gid)
   process.setuid?.(user.uid)
@@ -41,6 +51,12 @@ function unprivileged(wanted: string | null): User {
     EXIT.engineUnavailable,
     `PostgreSQL does not run as root, and there is no user ${names.join(' or ')}: name one by DBFORGE_USER`,
   )
+}
+
+/** What one worker puts there, others with this user copy. */
+function giveTemplates(templatesDir: string, { uid, gid }: User): void {
+  mkdirSync(templatesDir, { recursive: true, mode: 0o755 })
+  if (statSync(templatesDir).uid === 0) chownSync(templatesDir, uid, gid)
 }
 
 function giveTree(path: string, user: User): void {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -45,8 +45,6 @@ export class WorkerProcess {
 
   constructor(dir: string, env: Record<string, string> = {}) {
     this.dir = dir
-    if (!existsSync(TEMPLATES)) mkdirSync(TEMPLATES)
-    if (process.getuid?.() === 0) chmodSync(TEMPLATES, 0o777)
     this.child = spawn(process.execPath, [MAIN], {
       env: { ...launchEnv(dir), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
