@@ -6,6 +6,7 @@ const withProcesses = [
   'services/gateway/src/runtime/{docker,process,select-runtime}.test.ts',
   'services/worker/src/main.test.ts',
   'services/worker-postgres/src/*.test.ts',
+  'services/worker/src/torture/{kill,durability,bombs,fuzz}.test.ts',
 ]
 
 const patience = { testTimeout: 20_000, hookTimeout: 60_000 }

@@ -1,4 +1,4 @@
-import { type Answer, api, type Call, Problem, type Route } from '@db-forge/contract'
+import { type Answer, api, type Call, Problem, type Route, type Streamed } from '@db-forge/contract'
 
 export interface ClientOptions {
   /** Where the gateway is; empty for the page's own origin. */
@@ -25,10 +25,20 @@ export class ApiError extends Error {
 type Result<R extends Route> = R['produces'] extends 'application/x-ndjson'
   ? AsyncIterable<Answer<R>>
   : Promise<Answer<R>>
-type Method<R extends Route> =
+type Plain<R extends Route> =
   Record<never, never> extends Call<R>
     ? (call?: Call<R>, options?: RequestOptions) => Result<R>
     : (call: Call<R>, options?: RequestOptions) => Result<R>
+
+/** Beside its ordinary form, a route that can stream has one that yields the parts of its answer as they come. */
+interface Streaming<R extends Route> {
+  /** Leaving the loop, or aborting the signal, cancels what runs. */
+  stream(call: Call<R>, options?: RequestOptions): AsyncIterable<Streamed<R>>
+}
+
+type Method<R extends Route> = R['streams'] extends { 'application/x-ndjson': unknown }
+  ? Plain<R> & Streaming<R>
+  : Plain<R>
 
 type Api = typeof api
 export type Client = {
@@ -36,6 +46,8 @@ export type Client = {
     readonly [K in keyof Api[G]]: Api[G][K] extends Route ? Method<Api[G][K]> : never
   }
 }
+
+const NDJSON = 'application/x-ndjson'
 
 interface UntypedCall {
   readonly params?: Readonly<Record<string, unknown>>
@@ -51,14 +63,20 @@ export function createClient(options: ClientOptions): Client {
     Object.fromEntries(
       Object.entries(routes as Record<string, Route>).map(([key, route]) => [
         key,
-        (call: UntypedCall = {}, request: RequestOptions = {}) =>
-          route.produces === 'application/x-ndjson'
-            ? lines(options, route, call, request)
-            : once(options, route, call, request),
+        methodOf(options, route),
       ]),
     ),
   ])
   return Object.fromEntries(groups) as Client
+}
+
+function methodOf(options: ClientOptions, route: Route) {
+  const stream = (call: UntypedCall = {}, request: RequestOptions = {}) =>
+    lines(options, route, call, request)
+  if (route.produces === NDJSON) return stream
+  const plain = (call: UntypedCall = {}, request: RequestOptions = {}) =>
+    once(options, route, call, request)
+  return route.streams?.[NDJSON] ? Object.assign(plain, { stream }) : plain
 }
 
 /** The path of a call, with its query. */
@@ -77,8 +95,10 @@ async function send(
   route: Route,
   call: UntypedCall,
   request: RequestOptions,
+  accept?: string,
 ): Promise<Response> {
   const headers: Record<string, string> = {}
+  if (accept) headers.accept = accept
   if (options.token) headers.authorization = `Bearer ${options.token}`
   if (call.body !== undefined) headers['content-type'] = 'application/json'
   const response = await (options.fetch ?? fetch)(`${options.baseUrl}${urlOf(route, call)}`, {
@@ -132,7 +152,7 @@ async function* lines(
   call: UntypedCall,
   request: RequestOptions,
 ): AsyncIterable<unknown> {
-  const response = await send(options, route, call, request)
+  const response = await send(options, route, call, request, NDJSON)
   if (!response.body) return
   const reader = response.body.getReader()
   const decoder = new TextDecoder()

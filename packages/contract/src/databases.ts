@@ -149,7 +149,7 @@ const exampleDatabase = {
   state: 'running',
   desired: 'running',
   reason: null,
-  limits: { memoryMb: 64, cpus: 1, maxSizeMb: 1024, queryTimeoutMs: 30_000 },
+  limits: { memoryMb: 128, cpus: 1, maxSizeMb: 1024, queryTimeoutMs: 30_000 },
   createdAt: '2026-01-01T12:00:00.000Z',
   updatedAt: '2026-01-01T12:00:00.000Z',
   revision: 2,
@@ -214,7 +214,7 @@ export const databases = {
     scope: 'admin',
     summary: 'Change the limits of a database',
     description:
-      'A running database restarts with its new limits; queries that run then fail with worker.restarted.',
+      'A running database restarts with its new limits; queries that run then fail with worker.restarted. A new `queryTimeoutMs` alone needs no restart.',
     params: byName,
     body: DatabasePatch,
     response: Database,

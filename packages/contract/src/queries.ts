@@ -217,7 +217,7 @@ export const queries = {
     path: '/api/db/{name}/batch',
     tag: 'queries',
     scope: 'data',
-    summary: 'Run statements in one transaction, all or nothing',
+    summary: 'Run statements together: in one transaction, unless told otherwise',
     params: z.object({ name: DatabaseName }),
     body: BatchRequest,
     response: BatchResult,

@@ -64,3 +64,10 @@ export type Call<R extends Route> = Field<'params', R['params']> &
   (R['openQuery'] extends true ? { readonly filters?: Readonly<Record<string, string>> } : unknown)
 
 export type Answer<R extends Route> = z.output<R['response']>
+
+/** A line of the streamed form of an answer. */
+export type Streamed<R extends Route> = R['streams'] extends {
+  'application/x-ndjson': infer S extends z.ZodType
+}
+  ? z.output<S>
+  : never

@@ -83,6 +83,24 @@ export const views: readonly View[] = [
     },
   },
   {
+    name: 'overview-running',
+    needs: 'shop',
+    open: async (page) => {
+      await page.goto('/db/shop')
+      // Left running; it ends when the page is left.
+      await page.evaluate(() => {
+        const sql =
+          'with recursive n(i) as (values (1) union all select i + 1 from n) select count(*) from n'
+        void fetch('/api/db/shop/query', {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ sql }),
+        }).catch(() => {})
+      })
+      await page.getByRole('button', { name: /^Cancel query / }).waitFor()
+    },
+  },
+  {
     name: 'overview-stopped',
     needs: 'shop',
     open: async (page) => {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { AxeBuilder } from '@axe-core/playwright'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -20,6 +21,8 @@ const START_MS = 120_000
 const TEST_MS = 60_000
 const STEP_MS = 20_000
 const chromiumPath = await findChromium()
+const endless =
+  'with recursive n(i) as (values (1) union all select i + 1 from n) select count(*) from n'
 
 describe.skipIf(!chromiumPath)(
   chromiumPath ? 'dashboard' : `dashboard: skipped, since ${NO_CHROMIUM}`,
@@ -124,6 +127,50 @@ describe.skipIf(!chromiumPath)(
       expect(await page.locator('.cm-lintRange-error').textContent()).toBe('from')
     })
 
+    test('a statement that runs is cancelled in the database, from the console and from the overview', async () => {
+      const { page, watched } = await withShop()
+      watched.expectRefusal(409, '/api/db/shop/query')
+      const running = async () =>
+        (await product.client.queries.running({ params: { name: 'shop' } })).items.map(
+          ({ by }) => by,
+        )
+      await openPage(page, 'SQL')
+      await runSql(page, endless)
+      await expect.poll(running).toEqual(['dashboard'])
+      await page.getByRole('button', { name: 'Cancel', exact: true }).click()
+      await page.getByText(/^Cancelled after /).waitFor()
+      expect(await running()).toEqual([])
+
+      const elsewhere = product.client.queries.query({
+        params: { name: 'shop' },
+        body: { sql: endless },
+      })
+      const refused = expect(elsewhere).rejects.toMatchObject({
+        problem: { code: 'query.cancelled' },
+      })
+      await openPage(page, 'Overview')
+      await page.getByRole('button', { name: /^Cancel query / }).click()
+      await refused
+      await page.getByText('Nothing runs.').waitFor()
+    })
+
+    test('every row of a truncated result is written as CSV', async () => {
+      const { page } = await withShop()
+      await openPage(page, 'SQL')
+      await runSql(
+        page,
+        'with recursive n(i) as (values (1) union all select i + 1 from n where i < 20000) select i, i * i as square from n',
+      )
+      await page.getByText('Truncated at 1,000 rows: there are more.').waitFor()
+      const [saved] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('button', { name: 'All as CSV' }).click(),
+      ])
+      const lines = (await readFile(await saved.path(), 'utf8')).trimEnd().split('\r\n')
+      expect(lines).toHaveLength(20_001)
+      expect([lines[0], lines.at(-1)]).toEqual(['i,square', '20000,400000000'])
+    })
+
     test('what SQL made is browsed as a table', async () => {
       const { page } = await withShop()
       await openPage(page, 'SQL')
@@ -213,7 +260,7 @@ describe.skipIf(!chromiumPath)(
     }
 
     /** From the list of databases, or from another page of the same one. */
-    async function openPage(page: Page, name: 'SQL' | 'Tables') {
+    async function openPage(page: Page, name: 'Overview' | 'SQL' | 'Tables') {
       const shop = page.getByRole('link', { name: 'shop', exact: true }).first()
       if (page.url().endsWith('/databases')) await shop.click()
       await page.getByRole('navigation', { name: 'Pages of shop' }).getByText(name).click()

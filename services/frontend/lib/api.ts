@@ -9,6 +9,7 @@ export const keys = {
   databases: ['databases'] as const,
   database: (name: string) => ['database', name.toLowerCase()] as const,
   stats: (name: string) => ['database', name.toLowerCase(), 'stats'] as const,
+  queries: (name: string) => ['database', name.toLowerCase(), 'queries'] as const,
   schema: (name: string) => ['database', name.toLowerCase(), 'schema'] as const,
   rows: (name: string, table: string, view: unknown) =>
     ['database', name.toLowerCase(), 'rows', table, view] as const,

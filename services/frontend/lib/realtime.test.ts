@@ -15,7 +15,7 @@ const database = (
   state: 'running',
   desired: 'running',
   reason: null,
-  limits: { memoryMb: 64, cpus: 1, maxSizeMb: 1024 },
+  limits: { memoryMb: 64, cpus: 1, maxSizeMb: 1024, queryTimeoutMs: 30_000 },
   createdAt: '2026-01-01T00:00:00.000Z',
   updatedAt: '2026-01-01T00:00:00.000Z',
   revision,

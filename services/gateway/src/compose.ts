@@ -13,7 +13,8 @@ import { Databases } from './core/databases.ts'
 import { Lifecycle } from './core/lifecycle.ts'
 import { Platform } from './core/platform.ts'
 import { QueryPath } from './core/query-path.ts'
-import { TableData } from './core/table-data.ts'
+import { RunningQueries } from './core/running-queries.ts'
+import { Transactions } from './core/transactions.ts'
 import { engines } from './engines/registry.ts'
 import { createMemoryEventBus } from './events/memory-event-bus.ts'
 import { Metrics } from './http/metrics.ts'
@@ -53,23 +54,29 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   const secrets = tokenFile(config.secretsDir)
   const credentials = new Credentials(store)
   const newToken = await credentials.prepare(config.adminToken, secrets)
-  const { runtime, reason } = await selectRuntime({
-    mode: config.runtime,
-    layout,
-    instanceId: await instanceId(store),
-    workerEntry: fileURLToPath(import.meta.resolve('@db-forge/worker')),
-    image: config.workerImageSqlite ?? `db-forge/worker-sqlite:${readVersion()}`,
-    // An image that the user names is taken as it is.
-    buildContext: config.workerImageSqlite === undefined ? config.buildContext : undefined,
-    onProgress: (line) => log.info({ line }, 'building the worker image'),
-  })
-  log.info({ runtime: runtime.kind, reason }, 'runtime selected')
+  const { runtime, reason } = await chooseRuntime(config, layout, await instanceId(store), log)
   const events = createMemoryEventBus((error) => log.error({ err: error }, 'event listener failed'))
   const catalog = new Catalog(store, events, runtime.kind)
   await catalog.load()
-  const links = new WorkerLinks({ runDirOf: layout.runDir, onDown: (id) => lifecycle.wake(id) })
+  const links = new WorkerLinks({
+    runDirOf: layout.runDir,
+    onDown: (id, cause) => {
+      log.warn({ databaseId: id, err: cause }, 'connection to the worker lost')
+      lifecycle.wake(id)
+    },
+    onNotice: (id, notice) => {
+      log.warn({ databaseId: id, ...notice }, 'notice of a worker')
+      telemetry.noticed(notice.kind)
+    },
+    onSilent: (id) => lifecycle.replaceSilent(id),
+  })
   const lifecycle = new Lifecycle({ catalog, runtime, engines, links, log })
-  const metrics = new Metrics(() => countStates(catalog))
+  const running = new RunningQueries()
+  const metrics = new Metrics({
+    databasesByState: () => countStates(catalog),
+    runningQueries: () => running.count,
+    openCircuits: () => links.openCircuits,
+  })
   const { telemetry } = metrics
   const diskUsage = (id: string) => folderSize(layout.databaseDir(id))
   const databases = new Databases({
@@ -79,9 +86,10 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     runtime,
     engines,
     telemetry,
+    running,
     diskUsage,
   })
-  const queryPath = new QueryPath({ databases, lifecycle, telemetry })
+  const queryPath = new QueryPath({ databases, lifecycle, telemetry, running })
   const version = readVersion()
   const stopping = new AbortController()
   const app = await createServer({
@@ -94,7 +102,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     credentials,
     databases,
     queryPath,
-    tableData: new TableData(queryPath),
+    transactions: new Transactions({ databases, path: queryPath }),
     platform: new Platform({
       version,
       dataDir: config.dataDir,
@@ -124,6 +132,26 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
       unlock()
     },
   }
+}
+
+async function chooseRuntime(
+  config: Config,
+  layout: DataLayout,
+  instanceId: string,
+  log: Logger,
+): ReturnType<typeof selectRuntime> {
+  const chosen = await selectRuntime({
+    mode: config.runtime,
+    layout,
+    instanceId,
+    workerEntry: fileURLToPath(import.meta.resolve('@db-forge/worker')),
+    image: config.workerImageSqlite ?? `db-forge/worker-sqlite:${readVersion()}`,
+    // An image that the user names is taken as it is.
+    buildContext: config.workerImageSqlite === undefined ? config.buildContext : undefined,
+    onProgress: (line) => log.info({ line }, 'building the worker image'),
+  })
+  log.info({ runtime: chosen.runtime.kind, reason: chosen.reason }, 'runtime selected')
+  return chosen
 }
 
 async function prepareFolders(layout: DataLayout): Promise<void> {

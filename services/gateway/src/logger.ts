@@ -9,7 +9,11 @@ export function createLogger(config: Pick<Config, 'logLevel' | 'logFormat'>): Lo
     redact: ['req.headers.authorization', 'req.headers.cookie', 'req.headers["x-api-key"]'],
   }
   if (config.logFormat === 'json')
-    return pino(options, pino.destination({ fd: 1, sync: false, minLength: 0 }))
+    // Lines leave together, at the latest after `periodicFlush` milliseconds and as the process ends.
+    return pino(
+      options,
+      pino.destination({ fd: 1, sync: false, minLength: 4096, periodicFlush: 100 }),
+    )
   return pino(
     options,
     pretty({ colorize: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }),

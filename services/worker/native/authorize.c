@@ -51,13 +51,19 @@ static int isOn(const char *value) {
 }
 
 /* The first reason is the one that is told. */
-static int refuse(Guard *guard, const char *format, const char *name) {
-  if (!guard->refusal[0]) sqlite3_snprintf(sizeof guard->refusal, guard->refusal, format, name ? name : "");
+static int refuseWith(Guard *guard, int code, const char *format, const char *name) {
+  if (guard->refusal[0]) return SQLITE_DENY;
+  guard->refusalCode = code;
+  sqlite3_snprintf(sizeof guard->refusal, guard->refusal, format, name ? name : "");
   return SQLITE_DENY;
 }
 
+static int refuse(Guard *guard, const char *format, const char *name) {
+  return refuseWith(guard, SQLITE_AUTH, format, name);
+}
+
 static int refuseToWrite(Guard *guard) {
-  return refuse(guard, "the statement would write, and the request is read-only%s", "");
+  return refuseWith(guard, WOULD_WRITE, "the statement would write, and the request is read-only%s", "");
 }
 
 static int checkPragma(Guard *guard, const char *name, const char *argument) {
@@ -100,7 +106,7 @@ static int isRtreeShadow(const char *table) {
 }
 
 void forgetNotes(Guard *guard) {
-  guard->does = guard->asked = 0;
+  guard->does = guard->asked = guard->deletes = 0;
   guard->refusal[0] = 0;
   sqlite3_free(guard->insertDb);
   sqlite3_free(guard->insertInto);
@@ -125,9 +131,13 @@ int authorize(void *argument, int action, const char *a, const char *b, const ch
   switch (action) {
     case SQLITE_INSERT:
       if (guard->recording && !by && !isSchemaTable(a)) noteInsert(guard, a, db);
+      if (!isSchemaTable(a) && !isRtreeShadow(a)) guard->does |= DOES_GROWS;
       /* fall through */
     case SQLITE_UPDATE:
     case SQLITE_DELETE:
+      /* A DELETE says so before it says what its foreign keys update. */
+      if (action == SQLITE_DELETE && !isSchemaTable(a)) guard->deletes = 1;
+      if (action == SQLITE_UPDATE && !by && !guard->deletes && !isSchemaTable(a)) guard->does |= DOES_GROWS;
       /* A read-only request is held to sqlite3_stmt_readonly afterwards: a virtual table that is connected while
       ** a SELECT is prepared may prepare its own writing statements then. */
       if (!by && !isSchemaTable(a)) guard->does |= DOES_ROWS;
@@ -150,12 +160,14 @@ int authorize(void *argument, int action, const char *a, const char *b, const ch
     case SQLITE_CREATE_INDEX:
     case SQLITE_CREATE_TRIGGER:
     case SQLITE_CREATE_VIEW:
+    case SQLITE_ALTER_TABLE:
+      guard->does |= DOES_GROWS;
+      /* fall through */
     case SQLITE_DROP_TABLE:
     case SQLITE_DROP_INDEX:
     case SQLITE_DROP_TRIGGER:
     case SQLITE_DROP_VIEW:
     case SQLITE_DROP_VTABLE:
-    case SQLITE_ALTER_TABLE:
       guard->does |= DOES_WRITE | DOES_SCHEMA;
       if (temporary && !platform && action != SQLITE_ALTER_TABLE)
         return refuse(guard, "temporary %s are not allowed: the connection is shared", "objects");

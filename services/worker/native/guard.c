@@ -9,10 +9,12 @@
 
 SQLITE_EXTENSION_INIT1
 
-enum { GUARDS_MAX = 256, STATEMENTS_MAX = 4096, BUSY_MS = 5000 };
+enum { GUARDS_MAX = 256, STATEMENTS_MAX = 4096, BUSY_MS = 5000, TIMER_STACK_BYTES = 128 * 1024, TICK_NANOS = 5000000 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Guard *guards[GUARDS_MAX];
+static pthread_cond_t somethingTimed = PTHREAD_COND_INITIALIZER;
+static int timerRuns;
 static int lastId;
 static _Thread_local int lastOfThread;
 
@@ -79,6 +81,52 @@ int interrupt(int id, uint64_t request) {
   }
   pthread_mutex_unlock(&lock);
   return runs;
+}
+
+/* Ends what is out of time, as an interrupt does and as often. Returns whether anything is timed. */
+static int endOutOfTime(void) {
+  uint64_t now = nowNanos();
+  int timed = 0;
+  for (int at = 0; at < GUARDS_MAX; at++) {
+    uint64_t until = guards[at] ? guards[at]->untilNanos : 0;
+    if (until) timed = 1;
+    if (until && until <= now) sqlite3_interrupt(guards[at]->db);
+  }
+  return timed;
+}
+
+/* A thread of its own, for SQLite is built here so that it asks nobody while it runs (no progress handler). */
+static void *runTimer(void *unused) {
+  const struct timespec tick = {0, TICK_NANOS};
+  pthread_mutex_lock(&lock);
+  for (;;) {
+    while (!endOutOfTime()) pthread_cond_wait(&somethingTimed, &lock);
+    pthread_mutex_unlock(&lock);
+    nanosleep(&tick, 0);
+    pthread_mutex_lock(&lock);
+  }
+  return unused;
+}
+
+static int startTimer(void) {
+  pthread_t thread;
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, TIMER_STACK_BYTES);
+  int rc = pthread_create(&thread, &attributes, runTimer, 0);
+  pthread_attr_destroy(&attributes);
+  return rc;
+}
+
+/* How long what the connection runs may take from now on, give or take a tick; for ever if 0, or if there is no thread
+** to be had. */
+void allow(Guard *guard, uint64_t nanos) {
+  pthread_mutex_lock(&lock);
+  guard->untilNanos = nanos ? nowNanos() + nanos : 0;
+  if (nanos && !timerRuns) timerRuns = startTimer() == 0;
+  else if (nanos) pthread_cond_signal(&somethingTimed);
+  pthread_mutex_unlock(&lock);
 }
 
 static int awaitLock(void *argument, int count) {
@@ -211,7 +259,8 @@ static int vacuumsInto(Guard *guard, sqlite3_stmt *stmt, const char *sql) {
 }
 
 static int doesOf(Guard *guard, sqlite3_stmt *stmt) {
-  if (sqlite3_stmt_isexplain(stmt)) return DOES_EXPLAIN;
+  /* Whoever may only read is refused the EXPLAIN of what the authorizer refuses: so it counts as writing here too. */
+  if (sqlite3_stmt_isexplain(stmt)) return DOES_EXPLAIN | (guard->does & DOES_WRITE);
   /* What asks nothing does something that no question is about: VACUUM, or REINDEX with nothing to do. */
   int does = guard->asked ? guard->does : DOES_WRITE;
   if (sqlite3_stmt_readonly(stmt)) does &= ~DOES_ROWS;
@@ -245,7 +294,7 @@ int prepare(Guard *guard, const char *sql, size_t length, int mode, Statement **
                : sqlite3_prepare_v3(guard->db, sql, (int)length, SQLITE_PREPARE_PERSISTENT, &stmt, &tail);
   int does = rc == SQLITE_OK && stmt ? doesOf(guard, stmt) : 0;
   if (rc != SQLITE_OK && guard->refusal[0]) {
-    rc = SQLITE_AUTH;
+    rc = guard->refusalCode;
     *problem = guard->refusal;
   }
   if (rc == SQLITE_OK && !stmt) {
@@ -258,7 +307,7 @@ int prepare(Guard *guard, const char *sql, size_t length, int mode, Statement **
     rc = SQLITE_AUTH;
     *problem = "VACUUM INTO is not allowed";
   } else if (rc == SQLITE_OK && mode == MODE_READ_ONLY && does & DOES_WRITE) {
-    rc = SQLITE_AUTH;
+    rc = WOULD_WRITE;
     *problem = "the statement would write, and the request is read-only";
   }
   guard->recording = 0;
@@ -275,11 +324,22 @@ int prepare(Guard *guard, const char *sql, size_t length, int mode, Statement **
 
 /* One step, with the authorizer set for what SQLite may have to prepare on the way. */
 int stepGuarded(Guard *guard, Statement *statement) {
-  if (atomic_load(&guard->cancelled) && statement->mode != MODE_PLATFORM) return SQLITE_INTERRUPT;
+  if (atomic_load(&guard->cancelled) && statement->mode != MODE_PLATFORM) {
+    if (!sqlite3_stmt_busy(statement->stmt)) return SQLITE_INTERRUPT;
+    /* Left like that, what it has written would be committed. */
+    sqlite3_interrupt(guard->db);
+  }
   guard->mode = statement->mode;
   guard->vacuuming = statement->vacuums;
   int rc = sqlite3_step(statement->stmt);
   guard->vacuuming = 0;
   guard->mode = MODE_TENANT;
   return rc;
+}
+
+int transactionState(Guard *guard) {
+  int violations = 0, highest;
+  if (sqlite3_get_autocommit(guard->db)) return 0;
+  sqlite3_db_status(guard->db, SQLITE_DBSTATUS_DEFERRED_FKS, &violations, &highest, 0);
+  return TRANSACTION_OPEN | (violations ? TRANSACTION_DEFERS : 0);
 }

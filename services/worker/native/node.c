@@ -73,8 +73,11 @@ static napi_value throwSqlError(napi_env env, Guard *guard, int rc, const char *
   if (atomic_load(&guard->cancelled) && (primary == SQLITE_AUTH || primary == SQLITE_BUSY || primary == SQLITE_INTERRUPT)) {
     rc = SQLITE_INTERRUPT;
     problem = "interrupted";
+  } else if (guard->untilNanos && primary == SQLITE_INTERRUPT) {
+    rc = OUT_OF_TIME;
+    problem = "out of time";
   } else if (!problem && guard->refusal[0]) {
-    rc = SQLITE_AUTH;
+    rc = guard->refusalCode;
     problem = guard->refusal;
   }
   if (!problem) {
@@ -124,18 +127,14 @@ static napi_value jsLimit(napi_env env, napi_callback_info info) {
 /* (connection, request) */
 static napi_value jsBegin(napi_env env, napi_callback_info info) {
   Call call;
-  if (!take(&call, env, info)) return 0;
-  if (call.guard->cursor.statement) return misuse(env, "a statement is still open");
-  begin(call.guard, (uint64_t)numberAt(&call, 1));
+  if (take(&call, env, info)) begin(call.guard, (uint64_t)numberAt(&call, 1));
   return 0;
 }
 
 /* (connection) */
 static napi_value jsEnd(napi_env env, napi_callback_info info) {
   Call call;
-  if (!take(&call, env, info)) return 0;
-  endCursor(call.guard);
-  end(call.guard);
+  if (take(&call, env, info)) end(call.guard);
   return 0;
 }
 
@@ -149,7 +148,7 @@ static napi_value jsInterrupt(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* (connection, sql, mode): {id, does, parameters, columns} */
+/* (connection, sql, mode): {id, does, bytes, parameters, columns} */
 static napi_value jsPrepare(napi_env env, napi_callback_info info) {
   Call call;
   size_t length;
@@ -174,6 +173,7 @@ static napi_value jsPrepare(napi_env env, napi_callback_info info) {
   napi_create_object(env, &result);
   napi_set_named_property(env, result, "id", number(env, id));
   napi_set_named_property(env, result, "does", number(env, statement->does));
+  napi_set_named_property(env, result, "bytes", number(env, sqlite3_stmt_status(statement->stmt, SQLITE_STMTSTATUS_MEMUSED, 0)));
   napi_set_named_property(env, result, "parameters", parameters);
   napi_set_named_property(env, result, "columns", columnsOf(env, statement->stmt));
   return result;
@@ -280,26 +280,38 @@ static int bindValue(napi_env env, sqlite3_stmt *stmt, int at, napi_value value)
   }
 }
 
+/* Returns 0 once it has thrown. */
+static int fill(Call *call, size_t bytes) {
+  Guard *guard = call->guard;
+  int rc = fillText(guard, bytes);
+  if (rc == SQLITE_ROW || rc == SQLITE_DONE) return 1;
+  int own = rc == SQLITE_TOOBIG || rc == SQLITE_NOMEM;
+  if (own && guard->cursor.stepped == SQLITE_ROW)
+    throwSqlError(call->env, guard, rc, rc == SQLITE_TOOBIG ? "a row is larger than an answer may be" : "out of memory");
+  else throwSqlError(call->env, guard, rc, 0);
+  endCursor(guard);
+  return 0;
+}
+
+/* Room in the caller's memory; null once it has thrown. */
+static void *roomAt(Call *call, int at, size_t *bytes) {
+  void *out;
+  int type;
+  if (!napi_get_typedarray_info(call->env, call->arguments[at], &type, bytes, &out, 0, 0) && type == napi_uint8_array && *bytes > 0)
+    return out;
+  endCursor(call->guard);
+  misuse(call->env, "there is no room for an answer");
+  return 0;
+}
+
 /* Hands out what the text holds, whole rows if they fit: bytes × 4 + state. */
 static napi_value deliver(Call *call, int outAt) {
   Guard *guard = call->guard;
   Cursor *cursor = &guard->cursor;
   size_t room;
-  void *out;
-  int type, rc = SQLITE_ROW;
-  if (napi_get_typedarray_info(call->env, call->arguments[outAt], &type, &room, &out, 0, 0) || type != napi_uint8_array || room == 0) {
-    endCursor(guard);
-    return misuse(call->env, "there is no room for an answer");
-  }
-  if (cursor->taken == guard->text.length && cursor->stage != STAGE_DONE) rc = fillText(guard, room);
-  if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-    int own = rc == SQLITE_TOOBIG || rc == SQLITE_NOMEM;
-    if (own && cursor->stepped == SQLITE_ROW)
-      throwSqlError(call->env, guard, rc, rc == SQLITE_TOOBIG ? "a row is larger than an answer may be" : "out of memory");
-    else throwSqlError(call->env, guard, rc, 0);
-    endCursor(guard);
-    return 0;
-  }
+  void *out = roomAt(call, outAt, &room);
+  if (!out) return 0;
+  if (cursor->taken == guard->text.length && cursor->stage != STAGE_DONE && !fill(call, room)) return 0;
   size_t bytes = guard->text.length - cursor->taken;
   if (bytes > room) bytes = cursor->lastRow > cursor->taken && cursor->lastRow - cursor->taken <= room ? cursor->lastRow - cursor->taken : room;
   memcpy(out, guard->text.bytes + cursor->taken, bytes);
@@ -309,25 +321,34 @@ static napi_value deliver(Call *call, int outAt) {
   return number(call->env, (double)bytes * 4 + (done ? STATE_DONE : STATE_MORE));
 }
 
-/* (connection, statement, values, format, rowsMax, bytesMax, rowBytesMax, out); format 1: rows as arrays, 2: as lines */
+static int bindValues(Call *call, Statement *statement) {
+  uint32_t count;
+  if (napi_get_array_length(call->env, call->arguments[2], &count) || (int)count != sqlite3_bind_parameter_count(statement->stmt)) {
+    misuse(call->env, "another number of values than of parameters");
+    return 0;
+  }
+  for (uint32_t at = 0; at < count; at++) {
+    napi_value value;
+    napi_get_element(call->env, call->arguments[2], at, &value);
+    int rc = bindValue(call->env, statement->stmt, (int)at + 1, value);
+    if (rc == SQLITE_OK) continue;
+    if (rc == SQLITE_MISMATCH) misuse(call->env, "a value of a kind that cannot be bound");
+    else throwSqlError(call->env, call->guard, rc, 0);
+    return 0;
+  }
+  return 1;
+}
+
+/* (connection, statement, values, format, rowsMax, bytesMax, rowBytesMax[, out]): a statement's first step, and, unless
+** it is a stream, what fits into the room of its answer */
 static napi_value jsRun(napi_env env, napi_callback_info info) {
   Call call;
   Statement *statement;
-  uint32_t count;
   if (!take(&call, env, info) || !(statement = statementAt(&call, 1))) return 0;
   Guard *guard = call.guard;
   if (guard->cursor.statement) return misuse(env, "a statement is still open");
-  if (napi_get_array_length(env, call.arguments[2], &count) || (int)count != sqlite3_bind_parameter_count(statement->stmt))
-    return misuse(env, "another number of values than of parameters");
-  for (uint32_t at = 0; at < count; at++) {
-    napi_value value;
-    napi_get_element(env, call.arguments[2], at, &value);
-    int rc = bindValue(env, statement->stmt, (int)at + 1, value);
-    if (rc == SQLITE_MISMATCH) return misuse(env, "a value of a kind that cannot be bound");
-    if (rc != SQLITE_OK) return throwSqlError(env, guard, rc, 0);
-  }
-  int format = intAt(&call, 3);
-  guard->cursor = (Cursor){.asArrays = format & 1, .asLines = format >> 1 & 1, .rowsMax = (int64_t)numberAt(&call, 4),
+  if (!bindValues(&call, statement)) return 0;
+  guard->cursor = (Cursor){.format = intAt(&call, 3), .rowsMax = (int64_t)numberAt(&call, 4),
                            .bytesMax = numberAt(&call, 5), .rowBytesMax = numberAt(&call, 6)};
   int rc = startCursor(guard, statement);
   if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
@@ -338,20 +359,77 @@ static napi_value jsRun(napi_env env, napi_callback_info info) {
   /* The schema has changed since: the columns may be others. */
   if (sqlite3_stmt_status(statement->stmt, SQLITE_STMTSTATUS_REPREPARE, 1) > 0 || statement->columnCount != sqlite3_column_count(statement->stmt))
     if (sqlite3_column_count(statement->stmt) > 0) return number(env, STATE_RESHAPE);
-  return deliver(&call, 7);
+  return guard->cursor.format & FORMAT_STREAM ? number(env, STATE_MORE) : deliver(&call, 7);
+}
+
+/* Whether a statement is open and its columns are those that were shaped; throws if not. */
+static int isOpen(Call *call) {
+  Statement *statement = call->guard->cursor.statement;
+  if (!statement) {
+    misuse(call->env, "no statement is open");
+    return 0;
+  }
+  if (statement->columnCount == sqlite3_column_count(statement->stmt)) return 1;
+  endCursor(call->guard);
+  misuse(call->env, "the columns have changed and were not shaped");
+  return 0;
 }
 
 /* (connection, out): the next part of what was started */
 static napi_value jsMore(napi_env env, napi_callback_info info) {
   Call call;
-  if (!take(&call, env, info)) return 0;
+  return take(&call, env, info) && isOpen(&call) ? deliver(&call, 1) : 0;
+}
+
+/* (connection, bytes): makes the next part of a stream, of about so many bytes: (rows × 2^32 + bytes) × 4 + state. `done`
+** says that this one is its end. */
+static napi_value jsPart(napi_env env, napi_callback_info info) {
+  Call call;
+  if (!take(&call, env, info) || !isOpen(&call) || !fill(&call, (size_t)numberAt(&call, 1))) return 0;
   Cursor *cursor = &call.guard->cursor;
-  if (!cursor->statement) return misuse(env, "no statement is open");
-  if (cursor->statement->columnCount != sqlite3_column_count(cursor->statement->stmt)) {
-    endCursor(call.guard);
-    return misuse(env, "the columns have changed and were not shaped");
-  }
-  return deliver(&call, 1);
+  double rows = (double)cursor->partRows, bytes = (double)call.guard->text.length;
+  return number(env, (rows * 4294967296.0 + bytes) * 4 + (cursor->stage == STAGE_DONE ? STATE_DONE : STATE_MORE));
+}
+
+/* (connection, out): that part, for which there must be room */
+static napi_value jsTake(napi_env env, napi_callback_info info) {
+  Call call;
+  size_t room;
+  void *out;
+  if (!take(&call, env, info) || !isOpen(&call) || !(out = roomAt(&call, 1, &room))) return 0;
+  Text *text = &call.guard->text;
+  if (text->length > room) return misuse(env, "there is no room for the part");
+  memcpy(out, text->bytes, text->length);
+  if (call.guard->cursor.stage == STAGE_DONE) endCursor(call.guard);
+  return 0;
+}
+
+/* (connection, milliseconds) */
+static napi_value jsAllow(napi_env env, napi_callback_info info) {
+  Call call;
+  if (take(&call, env, info)) allow(call.guard, (uint64_t)(numberAt(&call, 1) * 1e6));
+  return 0;
+}
+
+/* (connection, statement): one that takes no values and whose rows nobody wants, to its end */
+static napi_value jsStep(napi_env env, napi_callback_info info) {
+  Call call;
+  Statement *statement;
+  if (!take(&call, env, info) || !(statement = statementAt(&call, 1))) return 0;
+  Guard *guard = call.guard;
+  int rc;
+  guard->refusal[0] = 0;
+  do rc = stepGuarded(guard, statement);
+  while (rc == SQLITE_ROW);
+  if (rc != SQLITE_DONE) throwSqlError(env, guard, rc, 0);
+  sqlite3_reset(statement->stmt);
+  return 0;
+}
+
+/* (connection): TRANSACTION_… bits */
+static napi_value jsTransaction(napi_env env, napi_callback_info info) {
+  Call call;
+  return take(&call, env, info) ? number(env, transactionState(call.guard)) : 0;
 }
 
 /* (connection): leaves what was started */
@@ -375,7 +453,7 @@ __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_e
   } FUNCTIONS[] = {
       {"lastGuard", jsLastGuard}, {"limit", jsLimit}, {"begin", jsBegin}, {"end", jsEnd}, {"interrupt", jsInterrupt},
       {"prepare", jsPrepare}, {"finalize", jsFinalize}, {"columns", jsColumns}, {"shape", jsShape}, {"run", jsRun},
-      {"more", jsMore}, {"stop", jsStop}, {"close", jsClose},
+      {"more", jsMore}, {"part", jsPart}, {"take", jsTake}, {"stop", jsStop}, {"step", jsStep}, {"allow", jsAllow}, {"transaction", jsTransaction}, {"close", jsClose},
   };
   for (size_t at = 0; at < sizeof FUNCTIONS / sizeof *FUNCTIONS; at++) {
     napi_value function;

@@ -1,201 +1,48 @@
 /*
-** A statement's rows as JSON text, by the contract's rules for values: what its column's type does not explain, a
-** cell says itself. Text that is not UTF-8 has U+FFFD for what cannot be read, as everywhere where SQLite meets
-** JavaScript; cast(x as blob) gives its bytes.
+** A statement's rows as text, part by part: an answer in JSON, or a stream of JSON lines or of CSV.
 */
 #include "guard.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_KEPT_BYTES = 256 * 1024 };
+enum { TEXT_KEPT_BYTES = 256 * 1024, PART_NANOS = 10000000 };
 
-static char *room(Text *text, size_t bytes) {
-  if (text->capacity - text->length < bytes) {
-    size_t wanted = text->length + bytes, capacity = wanted + wanted / 2 + 1024;
-    char *grown = text->failed ? 0 : realloc(text->bytes, capacity);
-    if (!grown) {
-      text->failed = 1;
-      return 0;
-    }
-    text->bytes = grown;
-    text->capacity = capacity;
+static const char LINE_END[] = "]}\n";
+
+static int addJsonRow(Cursor *cursor, Text *text, size_t start) {
+  Statement *statement = cursor->statement;
+  int64_t before = cursor->format & FORMAT_STREAM ? cursor->partRows : cursor->rows;
+  if (before > 0) add(text, ",", 1);
+  for (int at = 0; at < statement->columnCount; at++) {
+    Column *column = &statement->columns[at];
+    if (cursor->format & FORMAT_ARRAYS) add(text, at ? "," : "[", 1);
+    else add(text, column->key, column->keyLength);
+    if (!addCell(text, statement->stmt, at, column->type, cursor->rowBytesMax)) return 0;
+    if ((double)(text->length - start) > cursor->rowBytesMax) return 0;
   }
-  return text->bytes + text->length;
+  add(text, cursor->format & FORMAT_ARRAYS ? "]" : "}", 1);
+  return 1;
 }
 
-static void add(Text *text, const void *bytes, size_t length) {
-  char *out = room(text, length);
-  if (!out || length == 0) return;
-  memcpy(out, bytes, length);
-  text->length += length;
-}
-
-static void addString(Text *text, const char *string) {
-  add(text, string, strlen(string));
-}
-
-static void addInteger(Text *text, int64_t value) {
-  char *out = room(text, 24);
-  if (out) text->length += (size_t)writeInteger(out, value);
-}
-
-/* Length of the UTF-8 sequence that begins here, or of as much of one as is right, and whether it is whole. */
-static size_t sequence(const unsigned char *at, size_t left, int *whole) {
-  unsigned char first = at[0], low = 0x80, high = 0xbf;
-  size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  *whole = 0;
-  if (first < 0xc2 || first > 0xf4) return 1;
-  if (first == 0xe0) low = 0xa0;
-  if (first == 0xed) high = 0x9f;
-  if (first == 0xf0) low = 0x90;
-  if (first == 0xf4) high = 0x8f;
-  for (size_t i = 1; i < length; i++, low = 0x80, high = 0xbf)
-    if (i >= left || at[i] < low || at[i] > high) return i;
-  *whole = 1;
-  return length;
-}
-
-static size_t plainBytes(const unsigned char *at, size_t left) {
-  const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-  size_t length = 0;
-  for (; left - length >= 8; length += 8) {
-    uint64_t word;
-    memcpy(&word, at + length, 8);
-    uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
-    if (((word - ones * 0x20) | (quote - ones) | (backslash - ones) | word) & tops) break;
+static int addCsvRow(Cursor *cursor, Text *text, size_t start) {
+  Statement *statement = cursor->statement;
+  for (int at = 0; at < statement->columnCount; at++) {
+    if (at > 0) add(text, ",", 1);
+    if (!addCsvCell(text, statement->stmt, at, cursor->rowBytesMax)) return 0;
+    if ((double)(text->length - start) > cursor->rowBytesMax) return 0;
   }
-  while (length < left && at[length] >= 0x20 && at[length] < 0x80 && at[length] != '"' && at[length] != '\\') length++;
-  return length;
-}
-
-static void addEscaped(Text *text, unsigned char byte) {
-  static const char SHORT[] = "btn\0fr", HEX[] = "0123456789abcdef";
-  char escape[6] = {'\\', (char)byte, '0', '0', 0, 0};
-  size_t length = 2;
-  if (byte < 0x20) {
-    char letter = byte >= 8 && byte <= 13 ? SHORT[byte - 8] : 0;
-    escape[1] = letter ? letter : 'u';
-    escape[4] = HEX[byte >> 4];
-    escape[5] = HEX[byte & 15];
-    if (!letter) length = 6;
-  }
-  add(text, escape, length);
-}
-
-static void addQuoted(Text *text, const unsigned char *at, size_t left) {
-  add(text, "\"", 1);
-  while (left > 0) {
-    size_t length = plainBytes(at, left);
-    int whole = 1;
-    if (length > 0) add(text, at, length);
-    else if (*at < 0x80) {
-      addEscaped(text, *at);
-      length = 1;
-    } else {
-      length = sequence(at, left, &whole);
-      if (whole) add(text, at, length);
-      else add(text, "\xEF\xBF\xBD", 3);
-    }
-    at += length;
-    left -= length;
-  }
-  add(text, "\"", 1);
-}
-
-static void addBase64(Text *text, const unsigned char *at, size_t left) {
-  static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  char *out = room(text, (left + 2) / 3 * 4 + 2), *start = out;
-  if (!out) return;
-  *out++ = '"';
-  for (; left >= 3; at += 3, left -= 3) {
-    uint32_t bits = (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
-    *out++ = DIGITS[bits >> 18];
-    *out++ = DIGITS[bits >> 12 & 63];
-    *out++ = DIGITS[bits >> 6 & 63];
-    *out++ = DIGITS[bits & 63];
-  }
-  if (left > 0) {
-    uint32_t bits = (uint32_t)at[0] << 16 | (left > 1 ? (uint32_t)at[1] << 8 : 0);
-    *out++ = DIGITS[bits >> 18];
-    *out++ = DIGITS[bits >> 12 & 63];
-    *out++ = left > 1 ? DIGITS[bits >> 6 & 63] : '=';
-    *out++ = '=';
-  }
-  *out++ = '"';
-  text->length += (size_t)(out - start);
-}
-
-static void addSafeInteger(Text *text, int64_t value, const char *before, const char *after) {
-  int safe = value >= -9007199254740991 && value <= 9007199254740991;
-  if (!safe) addString(text, before);
-  addInteger(text, value);
-  if (!safe) addString(text, after);
-}
-
-static void addReal(Text *text, double value) {
-  char *out = room(text, REAL_BYTES_MAX);
-  if (!out) return;
-  /* SQLite knows no NaN: it is null. */
-  if (value - value != 0) addString(text, value > 0 ? "{\"$real\":\"Infinity\"}" : "{\"$real\":\"-Infinity\"}");
-  else text->length += (size_t)writeReal(out, value);
-}
-
-/* Returns whether the cell may be part of a row at all. */
-static int addCell(Text *text, sqlite3_stmt *stmt, int column, int type, double bytesMax) {
-  size_t length;
-  switch (sqlite3_column_type(stmt, column)) {
-    case SQLITE_INTEGER:
-      if (type == TYPE_INTEGER) addSafeInteger(text, sqlite3_column_int64(stmt, column), "\"", "\"");
-      else addSafeInteger(text, sqlite3_column_int64(stmt, column), "{\"$integer\":\"", "\"}");
-      return 1;
-    case SQLITE_FLOAT:
-      addReal(text, sqlite3_column_double(stmt, column));
-      return 1;
-    case SQLITE_NULL:
-      add(text, "null", 4);
-      return 1;
-    case SQLITE_TEXT: {
-      const unsigned char *string = sqlite3_column_text(stmt, column);
-      length = (size_t)sqlite3_column_bytes(stmt, column);
-      if ((double)length > bytesMax) return 0;
-      int tagged = type == TYPE_INTEGER || type == TYPE_BLOB;
-      if (tagged) addString(text, "{\"$text\":");
-      addQuoted(text, string, string ? length : 0);
-      if (tagged) add(text, "}", 1);
-      return 1;
-    }
-    default: {
-      const unsigned char *blob = sqlite3_column_blob(stmt, column);
-      length = (size_t)sqlite3_column_bytes(stmt, column);
-      if ((double)length / 3 * 4 > bytesMax) return 0;
-      if (type != TYPE_BLOB) addString(text, "{\"$blob\":");
-      addBase64(text, blob, blob ? length : 0);
-      if (type != TYPE_BLOB) add(text, "}", 1);
-      return 1;
-    }
-  }
+  add(text, "\r\n", 2);
+  return 1;
 }
 
 /* Returns 0, with nothing added, if the row is larger than a row may be. */
 static int addRow(Guard *guard) {
   Cursor *cursor = &guard->cursor;
-  Statement *statement = cursor->statement;
-  Text *text = &guard->text;
-  size_t start = text->length;
-  if (cursor->rows > 0 && !cursor->asLines) add(text, ",", 1);
-  for (int at = 0; at < statement->columnCount; at++) {
-    Column *column = &statement->columns[at];
-    if (cursor->asArrays) add(text, at ? "," : "[", 1);
-    else add(text, column->key, column->keyLength);
-    if (addCell(text, statement->stmt, at, column->type, cursor->rowBytesMax) &&
-        (double)(text->length - start) <= cursor->rowBytesMax)
-      continue;
-    text->length = start;
-    return 0;
-  }
-  addString(text, cursor->asArrays ? "]" : "}");
-  if (cursor->asLines) add(text, "\n", 1);
-  return 1;
+  size_t start = guard->text.length;
+  int fits = cursor->format & FORMAT_CSV ? addCsvRow(cursor, &guard->text, start)
+                                         : addJsonRow(cursor, &guard->text, start);
+  if (!fits) guard->text.length = start;
+  return fits;
 }
 
 static void addHead(Guard *guard) {
@@ -204,7 +51,7 @@ static void addHead(Guard *guard) {
   Cursor *cursor = &guard->cursor;
   Statement *statement = cursor->statement;
   Text *text = &guard->text;
-  addString(text, cursor->asLines ? "[" : "{\"columns\":[");
+  addString(text, cursor->format & FORMAT_STREAM ? "[" : "{\"columns\":[");
   for (int at = 0; at < statement->columnCount; at++) {
     Column *column = &statement->columns[at];
     if (!column->settled)
@@ -214,7 +61,18 @@ static void addHead(Guard *guard) {
     addString(text, TYPES[column->type]);
     add(text, "\"}", 2);
   }
-  addString(text, cursor->asLines ? "]" : "],\"rows\":[");
+  addString(text, cursor->format & FORMAT_STREAM ? "]" : "],\"rows\":[");
+}
+
+/* The first line of CSV: the names as they are, also where several columns bear one. */
+static void addCsvHead(Guard *guard) {
+  Statement *statement = guard->cursor.statement;
+  for (int at = 0; at < statement->columnCount; at++) {
+    const char *name = sqlite3_column_name(statement->stmt, at);
+    if (at > 0) add(&guard->text, ",", 1);
+    if (name) addCsvText(&guard->text, (const unsigned char *)name, strlen(name));
+  }
+  if (statement->columnCount > 0) add(&guard->text, "\r\n", 2);
 }
 
 static void addTail(Guard *guard) {
@@ -222,7 +80,7 @@ static void addTail(Guard *guard) {
   Text *text = &guard->text;
   int changesRows = cursor->statement->does & DOES_ROWS;
   sqlite3_int64 changes = changesRows ? sqlite3_changes64(guard->db) : 0;
-  addString(text, cursor->asLines ? "{\"rowsAffected\":" : "],\"rowsAffected\":");
+  addString(text, cursor->format & FORMAT_STREAM ? "{\"rowsAffected\":" : "],\"rowsAffected\":");
   addInteger(text, changes);
   if (changes > 0 && cursor->statement->does & DOES_ROWID) {
     addString(text, ",\"lastInsertId\":");
@@ -268,41 +126,88 @@ static int addNextRow(Guard *guard) {
   } else {
     cursor->lastRow = start;
     cursor->rows++;
+    cursor->partRows++;
   }
   return SQLITE_OK;
 }
 
-/*
-** Puts the next part of the answer into the guard's text: SQLITE_ROW if there is more to come, SQLITE_DONE if not.
-** The list of columns and the end are parts of their own where rows are lines. A statement that writes is run to its
-** end however little of it is shown.
-*/
-int fillText(Guard *guard, size_t chunkBytes) {
+/* Whether a part has as much as it shall have. One of a stream does not keep its rows for long. */
+static int isFull(Guard *guard, size_t bytes, uint64_t until) {
+  if (!(guard->cursor.format & FORMAT_STREAM)) return guard->text.length >= bytes;
+  return guard->cursor.partRows > 0 && (guard->text.length >= bytes || nowNanos() > until);
+}
+
+/* A part of a stream is whole: the row that makes it too large is left to the next one. Returns whether it was. */
+static int leaveRow(Guard *guard, size_t bytes) {
+  Cursor *cursor = &guard->cursor;
+  if (!(cursor->format & FORMAT_STREAM) || cursor->truncated) return 0;
+  if (cursor->partRows < 2 || guard->text.length + sizeof LINE_END <= bytes) return 0;
+  guard->text.length = cursor->lastRow;
+  cursor->rows--;
+  cursor->partRows--;
+  return 1;
+}
+
+/* Rows until the part is full, or there are no more. A statement that writes is run to its end however little of it is
+** shown. */
+static int addRows(Guard *guard, size_t bytes) {
+  Cursor *cursor = &guard->cursor;
+  uint64_t until = cursor->format & FORMAT_STREAM ? nowNanos() + PART_NANOS : 0;
+  while (cursor->stepped == SQLITE_ROW) {
+    if (!cursor->truncated) {
+      if (isFull(guard, bytes, until)) return SQLITE_ROW;
+      int rc = addNextRow(guard);
+      if (rc == SQLITE_OK && guard->text.failed) rc = SQLITE_NOMEM;
+      if (rc != SQLITE_OK) return rc;
+      if (leaveRow(guard, bytes)) return SQLITE_ROW;
+    }
+    if (cursor->truncated && !(cursor->statement->does & DOES_WRITE)) cursor->stepped = SQLITE_DONE;
+    else cursor->stepped = stepGuarded(guard, cursor->statement);
+  }
+  return cursor->stepped;
+}
+
+/* A part of a stream: its columns, or rows, or its end. */
+static int fillPart(Guard *guard, size_t bytes) {
+  Cursor *cursor = &guard->cursor;
+  Text *text = &guard->text;
+  int csv = cursor->format & FORMAT_CSV;
+  if (cursor->stage == STAGE_HEAD) {
+    addHead(guard);
+    cursor->stage = STAGE_ROWS;
+    return SQLITE_ROW;
+  }
+  if (csv && cursor->stage == STAGE_ROWS) addCsvHead(guard);
+  if (!csv) addString(text, "{\"rows\":[");
+  cursor->stage = STAGE_MORE_ROWS;
+  int rc = addRows(guard, bytes);
+  if (rc != SQLITE_ROW && rc != SQLITE_DONE) return rc;
+  if (!csv && cursor->partRows == 0) text->length = 0;
+  else if (!csv) addString(text, LINE_END);
+  if (text->length > 0) return SQLITE_ROW;
+  addTail(guard);
+  cursor->stage = STAGE_DONE;
+  return SQLITE_DONE;
+}
+
+/* Puts the next part into the guard's text: SQLITE_ROW if there is more to come, SQLITE_DONE if not. */
+int fillText(Guard *guard, size_t bytes) {
   Cursor *cursor = &guard->cursor;
   Text *text = &guard->text;
   cursor->bytes += (double)text->length;
   text->length = cursor->taken = cursor->lastRow = 0;
-  if (cursor->stage == STAGE_HEAD) {
-    addHead(guard);
+  cursor->partRows = 0;
+  int rc;
+  if (cursor->format & FORMAT_STREAM) rc = fillPart(guard, bytes);
+  else {
+    if (cursor->stage == STAGE_HEAD) addHead(guard);
     cursor->stage = STAGE_ROWS;
-    if (cursor->asLines) return text->failed ? SQLITE_NOMEM : SQLITE_ROW;
-  }
-  while (cursor->stepped == SQLITE_ROW) {
-    if (!cursor->truncated) {
-      if (text->length >= chunkBytes) return SQLITE_ROW;
-      int rc = addNextRow(guard);
-      if (rc == SQLITE_OK && text->failed) rc = SQLITE_NOMEM;
-      if (rc != SQLITE_OK) return rc;
+    if ((rc = addRows(guard, bytes)) == SQLITE_DONE) {
+      addTail(guard);
+      cursor->stage = STAGE_DONE;
     }
-    if (cursor->truncated && !(cursor->statement->does & DOES_WRITE)) break;
-    cursor->stepped = stepGuarded(guard, cursor->statement);
   }
-  if (cursor->stepped != SQLITE_DONE && cursor->stepped != SQLITE_ROW) return cursor->stepped;
-  cursor->stepped = SQLITE_DONE;
-  if (cursor->asLines && text->length > 0) return SQLITE_ROW;
-  addTail(guard);
-  cursor->stage = STAGE_DONE;
-  return text->failed ? SQLITE_NOMEM : SQLITE_DONE;
+  return text->failed ? SQLITE_NOMEM : rc;
 }
 
 void endCursor(Guard *guard) {

@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { encodeFrame, FrameType, PROTOCOL_VERSION } from '@db-forge/contract/wire/frame'
+import {
+  encodeFrame,
+  encodeTimedFrame,
+  FrameType,
+  PROTOCOL_VERSION,
+} from '@db-forge/contract/wire/frame'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { folderAt } from './folder.ts'
 import { Link, LinkClosed } from './testing/link.ts'
@@ -48,7 +53,6 @@ describe('the handshake', () => {
     const query = {
       sql: 'select 1',
       maxRows: 1,
-      timeoutMs: 1000,
       readOnly: false,
       rowFormat: 'object',
     }
@@ -75,7 +79,7 @@ describe('requests', () => {
     const socket = connect(sqlSocket)
     const bytes = Buffer.concat([
       encodeFrame(FrameType.hello, 0, JSON.stringify(hello())),
-      encodeFrame(FrameType.describe, 7, JSON.stringify({ counts: true, timeoutMs: 1000 })),
+      encodeTimedFrame(FrameType.describe, 7, 1e15, JSON.stringify({ counts: true })),
     ])
     for (const byte of bytes) {
       socket.write(Buffer.of(byte))
@@ -94,14 +98,11 @@ describe('requests', () => {
     ['no statement', '{"sql":5}'],
     ['bad parameters', '{"sql":"select ?","params":1}'],
     ['no limits', '{"sql":"select 1"}'],
-    [
-      'an absurd limit',
-      '{"sql":"select 1","maxRows":1e300,"timeoutMs":1e300,"readOnly":false,"rowFormat":"object"}',
-    ],
+    ['an absurd limit', '{"sql":"select 1","maxRows":1e300,"readOnly":false,"rowFormat":"object"}'],
     ['bytes', randomBytes(100)],
   ])('with %s as payload are refused, and the connection lives on', async (_, payload) => {
     for (const type of [FrameType.query, FrameType.batch, FrameType.describe]) {
-      const frame = await sql.send(type, payload)
+      const frame = await sql.sendTimed(type, sql.deadline(1000), payload)
       expect(frame.type).toBe(FrameType.error)
       expect(JSON.parse(Buffer.from(frame.payload).toString()).code).toBe('request.invalid')
     }

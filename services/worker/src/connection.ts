@@ -1,7 +1,6 @@
 /**
- * The worker's end of a connection: handshake, then requests one after another in the order of their arrival,
- * answers corked per turn. A peer that does not read its answers is not read from either, so memory is bounded by
- * one chunk of requests and one answer beyond the high-water mark.
+ * The worker's end of a connection: handshake, then frames are handed on as they come, and answers written, corked
+ * per turn. A peer that does not read its answers is not read from either.
  */
 import type { Socket } from 'node:net'
 import {
@@ -17,49 +16,92 @@ import { parseJson } from './request.ts'
 import { RequestDecoder } from './request-decoder.ts'
 import { errorText, WorkerFailure } from './worker-failure.ts'
 
-export type Reply = (type: FrameType, payload: Payload) => void
-
 export interface Service {
   readonly databaseId: string
-  /** JSON text of the Welcome. */
-  readonly welcome: string
   readonly requestBytesMax: number
-  /** Handles one request; may reply later. What it throws becomes an error frame. */
-  handle(frame: Frame, reply: Reply): void
-  /** Whether to begin no further request. */
-  isStopping(): boolean
+  /** @returns a number for a connection that opens. */
+  openSession(): number
+  /** JSON text of the Welcome. */
+  welcome(session: number): string
+  /** Takes a frame in; answers at once or later. What it throws becomes an error frame. */
+  receive(frame: Frame, from: Connection): void
+  /** It can be written to again. */
+  drained(connection: Connection): void
+  closed(connection: Connection): void
 }
 
 const HELLO_WITHIN_MS = 10_000
 
 export class Connection {
+  readonly session: number
   readonly #socket: Socket
   readonly #service: Service
   readonly #decoder: RequestDecoder
-  #waiting: Frame[] = []
   #greeted = false
   #corked = false
+  #held = false
 
   constructor(socket: Socket, service: Service) {
+    this.session = service.openSession()
     this.#socket = socket
     this.#service = service
     this.#decoder = new RequestDecoder(service.requestBytesMax, {
-      frame: (frame) => this.#waiting.push(frame),
+      frame: (frame) => this.#take(frame),
       tooLarge: (id) => this.#refuseLarge(id),
     })
     const helloTimer = setTimeout(() => this.#greeted || socket.destroy(), HELLO_WITHIN_MS).unref()
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
-    socket.on('drain', () => this.#work())
+    socket.on('drain', () => this.#drained())
     socket.on('error', () => socket.destroy())
     socket.on('close', () => {
       clearTimeout(helloTimer)
-      this.#waiting = []
+      service.closed(this)
     })
+  }
+
+  /** Neither to be written to nor heard from any more. */
+  get closed(): boolean {
+    return this.#socket.destroyed || this.#socket.writableEnded
+  }
+
+  /** The peer has not read what it has been sent. */
+  get choked(): boolean {
+    return this.#socket.writableNeedDrain
+  }
+
+  get greeted(): boolean {
+    return this.#greeted
+  }
+
+  /** While it is held nothing is read from it. */
+  hold(yes: boolean): void {
+    this.#held = yes
+    this.#readOrNot()
+  }
+
+  send(type: FrameType, id: number, payload: Payload): void {
+    if (this.closed) {
+      if (typeof payload !== 'string') payload.release()
+      return
+    }
+    this.#cork()
+    if (typeof payload === 'string') {
+      this.#socket.write(encodeFrame(type, id, payload))
+      this.#readOrNot()
+      return
+    }
+    this.#socket.write(frameHeader(type, id, payload.parts))
+    for (const part of payload.parts) this.#socket.write(part)
+    this.#socket.write('', () => payload.release())
+    this.#readOrNot()
+  }
+
+  fail(id: number, error: unknown): void {
+    this.send(FrameType.error, id, errorText(error))
   }
 
   /** Sends what is written and closes; a peer that does not read gets no more than `withinMs`. */
   async end(withinMs: number): Promise<void> {
-    this.#waiting = []
     if (this.#socket.destroyed) return
     const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()))
     setTimeout(() => this.#socket.destroy(), withinMs).unref()
@@ -69,47 +111,33 @@ export class Connection {
   }
 
   #receive(chunk: Buffer): void {
+    if (this.closed) return
     try {
       this.#decoder.push(chunk)
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
       this.#socket.destroy()
-      return
     }
-    this.#work()
   }
 
   #refuseLarge(id: number): void {
     const limit = `this worker takes requests of up to ${this.#service.requestBytesMax} bytes; more memory raises that`
-    this.#send(FrameType.error, id, errorText(new WorkerFailure('request.too_large', limit)))
+    this.fail(id, new WorkerFailure('request.too_large', limit))
     if (!this.#greeted) this.#socket.destroy()
   }
 
-  #work(): void {
-    let done = 0
-    for (const frame of this.#waiting) {
-      if (this.#socket.writableNeedDrain || this.#socket.destroyed || this.#service.isStopping())
-        break
-      done += 1
-      this.#answer(frame)
-    }
-    this.#waiting = done === this.#waiting.length ? [] : this.#waiting.slice(done)
-    if (this.#waiting.length > 0) this.#socket.pause()
-    else if (this.#socket.isPaused()) this.#socket.resume()
-  }
-
-  #answer(frame: Frame): void {
+  #take(frame: Frame): void {
+    if (this.closed) return
     try {
-      if (!this.#greeted) this.#greet(frame)
-      else this.#service.handle(frame, (type, payload) => this.#send(type, frame.id, payload))
+      if (this.#greeted) this.#service.receive(frame, this)
+      else this.#greet(frame)
     } catch (error) {
-      this.#send(FrameType.error, frame.id, errorText(error))
+      this.fail(frame.id, error)
       if (!this.#greeted) this.#socket.end()
     }
   }
 
   #greet(frame: Frame): void {
-    const { databaseId, welcome } = this.#service
     if (frame.type !== FrameType.hello)
       throw new WorkerFailure('request.invalid', 'the first frame must be a hello')
     const hello = parseJson(frame.payload)
@@ -118,22 +146,22 @@ export class Connection {
         'request.invalid',
         `this worker speaks version ${PROTOCOL_VERSION} of the protocol`,
       )
-    if (hello['databaseId'] !== databaseId)
+    if (hello['databaseId'] !== this.#service.databaseId)
       throw new WorkerFailure('request.invalid', 'this worker serves another database')
     this.#greeted = true
-    this.#send(FrameType.welcome, frame.id, welcome)
+    this.send(FrameType.welcome, frame.id, this.#service.welcome(this.session))
   }
 
-  #send(type: FrameType, id: number, payload: Payload): void {
-    if (this.#socket.destroyed || this.#socket.writableEnded) return
-    this.#cork()
-    if (typeof payload === 'string') {
-      this.#socket.write(encodeFrame(type, id, payload))
-      return
-    }
-    this.#socket.write(frameHeader(type, id, payload.parts))
-    for (const part of payload.parts) this.#socket.write(part)
-    this.#socket.write('', () => payload.release())
+  #drained(): void {
+    this.#readOrNot()
+    this.#service.drained(this)
+  }
+
+  #readOrNot(): void {
+    const still = this.#held || this.choked
+    if (still === this.#socket.isPaused() || this.#socket.destroyed) return
+    if (still) this.#socket.pause()
+    else this.#socket.resume()
   }
 
   #cork(): void {

@@ -1,71 +1,95 @@
-import { stat } from 'node:fs/promises'
-import type { WorkerHealth } from '@db-forge/contract/wire'
+import type { WorkerHealth, WorkerNotice } from '@db-forge/contract/wire'
 import { type Frame, FrameType } from '@db-forge/contract/wire/frame'
-import type { Reply } from './connection.ts'
+import type { Connection } from './connection.ts'
 import type { Folder } from './folder.ts'
+import { folderSize } from './folder-size.ts'
+import type { EngineName, Lanes } from './lanes.ts'
 import { type Listener, listen } from './listen.ts'
-import type { StatementClock } from './statement-clock.ts'
-import { errorText, WorkerFailure } from './worker-failure.ts'
+import { parseCancel } from './request.ts'
+import type { Watchdog } from './watchdog.ts'
+import { type Identity, welcomeText } from './welcome.ts'
+import { WorkerFailure } from './worker-failure.ts'
+import type { WorkerState } from './worker-state.ts'
 
 const REQUEST_BYTES_MAX = 64 * 1024
 
 export interface ControlOptions {
   readonly folder: Folder
-  readonly clock: StatementClock
-  readonly databaseId: string
-  readonly welcome: string
+  readonly state: WorkerState
+  readonly lanes: Lanes
+  readonly watchdog: Watchdog
+  readonly identity: Identity
+  readonly engine: EngineName
 }
 
 /** Serves the control socket: answers at any time, whatever SQL runs. */
-export function serveControl({
-  folder,
-  clock,
-  databaseId,
-  welcome,
-}: ControlOptions): Promise<Listener> {
+export function serveControl(options: ControlOptions): Promise<Listener> {
+  const { folder, state, lanes, identity, engine } = options
   return listen(folder.controlSocket, {
-    databaseId,
-    welcome,
+    databaseId: identity.databaseId,
     requestBytesMax: REQUEST_BYTES_MAX,
-    handle: (frame, reply) => answer(frame, reply, folder, clock),
-    isStopping: () => false,
+    openSession: () => state.openSession(),
+    welcome: (session) =>
+      welcomeText(identity, engine, {
+        lane: null,
+        lanes: lanes.open,
+        session,
+        clockMs: state.nowMs(),
+      }),
+    receive: (frame, from) => receive(options, frame, from),
+    drained: () => undefined,
+    closed: () => undefined,
   })
 }
 
-function answer(frame: Frame, reply: Reply, folder: Folder, clock: StatementClock): void {
-  if (frame.type !== FrameType.health)
-    throw new WorkerFailure(
-      'request.invalid',
-      `frames of type ${frame.type} are not understood on this socket`,
-    )
-  health(folder, clock).then(
-    (report) => reply(FrameType.result, JSON.stringify(report)),
-    (error: unknown) => reply(FrameType.error, errorText(error)),
-  )
+/** Tells all who listen on the control socket. */
+export function pushNotice(listener: Listener, notice: WorkerNotice): void {
+  for (const connection of listener.connections)
+    if (connection.greeted) connection.send(FrameType.notice, 0, JSON.stringify(notice))
 }
 
-async function health(folder: Folder, clock: StatementClock): Promise<WorkerHealth> {
+function receive(options: ControlOptions, { type, id, payload }: Frame, from: Connection): void {
+  switch (type) {
+    case FrameType.health:
+      from.send(FrameType.result, id, JSON.stringify(health(options)))
+      break
+    case FrameType.cancel: {
+      const { lane, ...name } = parseCancel(payload)
+      const begun = !options.watchdog.cancel(lane, name)
+      from.send(FrameType.result, id, JSON.stringify({ begun }))
+      break
+    }
+    case FrameType.addReader:
+      options.lanes.add().then(
+        (lane) => from.send(FrameType.result, id, JSON.stringify({ lane })),
+        (error: unknown) => from.fail(id, error),
+      )
+      break
+    default:
+      throw new WorkerFailure(
+        'request.invalid',
+        `frames of type ${type} are not understood on this socket`,
+      )
+  }
+}
+
+function health({ folder, state, lanes, watchdog }: ControlOptions): WorkerHealth {
   const cpu = process.cpuUsage()
+  const { totalBytes, walBytes, tempBytes } = folderSize(folder)
+  const running = new Map(watchdog.running().map((one) => [one.lane, one]))
+  const now = state.nowMs()
   return {
     status: 'ok',
     uptimeSeconds: process.uptime(),
     cpuSeconds: (cpu.user + cpu.system) / 1e6,
     memoryBytes: process.memoryUsage.rss(),
-    diskBytes: await diskBytes(folder.database),
-    busyMs: clock.running()?.forMs ?? null,
+    diskBytes: totalBytes,
+    walBytes,
+    tempBytes,
+    overQuota: state.overQuota,
+    lanes: lanes.open.map((lane) => {
+      const startedMs = running.get(lane)?.startedMs
+      return { lane, busyMs: startedMs === undefined ? null : Math.max(now - startedMs, 0) }
+    }),
   }
-}
-
-/** The database with its write-ahead log. */
-async function diskBytes(database: string): Promise<number> {
-  const files = [database, `${database}-wal`, `${database}-shm`]
-  const sizes = await Promise.all(
-    files.map((file) =>
-      stat(file).then(
-        ({ size }) => size,
-        () => 0,
-      ),
-    ),
-  )
-  return sizes.reduce((sum, size) => sum + size, 0)
 }

@@ -1,6 +1,14 @@
-import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
-import { SOCKETS, VOLUME_MARKER } from '@db-forge/contract/wire/folder'
+import { laneSocket, SOCKETS, VOLUME_MARKER } from '@db-forge/contract/wire/folder'
 import type { Config } from './config.ts'
 import { EXIT, StartError } from './exit-codes.ts'
 
@@ -14,7 +22,9 @@ export interface Folder {
   /** Where SQLite sorts and rebuilds what its cache cannot hold: beside the data, since /tmp may be memory. */
   readonly tempDir: string
   readonly controlSocket: string
+  /** The writer's. */
   readonly sqlSocket: string
+  laneSocket(lane: number): string
 }
 
 export function folderAt(dir: string): Folder {
@@ -26,6 +36,7 @@ export function folderAt(dir: string): Folder {
     tempDir: join(runDir, 'tmp'),
     controlSocket: join(runDir, SOCKETS.control),
     sqlSocket: join(runDir, SOCKETS.sql),
+    laneSocket: (lane) => join(runDir, laneSocket(lane)),
   }
 }
 
@@ -45,8 +56,9 @@ export function checkFolder({ dir, contained }: Config): Folder {
 }
 
 export function removeStaleSockets(folder: Folder): void {
-  rmSync(folder.controlSocket, { force: true })
-  rmSync(folder.sqlSocket, { force: true })
+  const runDir = dirname(folder.lock)
+  for (const name of readdirSync(runDir))
+    if (name.endsWith('.sock')) rmSync(join(runDir, name), { force: true })
 }
 
 /** Lets a gateway that shares only the group connect. */

@@ -3,6 +3,7 @@ import { Connection, type Service } from './connection.ts'
 import { shareWithGroup } from './folder.ts'
 
 export interface Listener {
+  readonly connections: ReadonlySet<Connection>
   /** Accepts nobody any more, sends what is written, closes all connections. */
   close(): Promise<void>
 }
@@ -24,6 +25,7 @@ export async function listen(path: string, service: Service): Promise<Listener> 
   await listening(server, path)
   shareWithGroup(path)
   return {
+    connections,
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       await Promise.all([...connections].map((connection) => connection.end(ENDING_MS_MAX)))

@@ -58,8 +58,12 @@ describe('starting', () => {
         }),
       ),
     )
-    expect(welcomes[0]).toEqual(welcomes[1])
-    expect(Welcome.parse(welcomes[0])).toMatchObject({
+    const [control, writer] = welcomes.map((welcome) => Welcome.parse(welcome))
+    const own = { session: expect.any(Number), clockMs: expect.any(Number) }
+    expect({ ...writer, lane: null, lanes: [0, 1] }).toMatchObject({ ...control, ...own })
+    expect(control).toMatchObject({ lane: null, lanes: [0, 1] })
+    expect(writer).toMatchObject({
+      lane: 0,
       engine: 'sqlite',
       specHash: 'abc',
       pid: worker.child.pid,
@@ -163,7 +167,11 @@ describe('a statement that does not end', () => {
       const asked = performance.now()
       const health = WorkerHealth.parse(await control.health())
       times.push(performance.now() - asked)
-      expect(health.busyMs).toBeGreaterThan(100)
+      expect(health.lanes).toEqual([
+        { lane: 0, busyMs: expect.any(Number) },
+        { lane: 1, busyMs: null },
+      ])
+      expect(health.lanes[0]?.busyMs).toBeGreaterThan(100)
     }
     times.sort((a, b) => a - b)
     expect(times[10]).toBeLessThan(50)

@@ -1,35 +1,36 @@
 /**
  * A worker: the process that owns exactly one database. This thread, the control thread, runs no SQL, so that it
- * can always answer, watch deadlines and end the process; SQL has a thread of its own.
+ * can always answer, watch deadlines and end the process; SQL has threads of its own.
  */
 import { randomUUID } from 'node:crypto'
-import { setFlagsFromString } from 'node:v8'
-import { Worker } from 'node:worker_threads'
+import type { WorkerNotice } from '@db-forge/contract/wire'
 import { readConfig, setTempDir } from './config.ts'
-import { serveControl } from './control.ts'
+import { pushNotice, serveControl } from './control.ts'
 import { interruptOnce } from './engine/sqlite-interrupt.ts'
 import { EXIT, StartError } from './exit-codes.ts'
 import { checkFolder, removeStaleSockets } from './folder.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
+import { FolderWatch } from './folder-watch.ts'
+import { Lanes } from './lanes.ts'
 import type { Listener } from './listen.ts'
 import { errorFields, log } from './log.ts'
-import type { FromSqlThread, SqlThreadData } from './sql-thread-messages.ts'
-import { StatementClock } from './statement-clock.ts'
 import { Watchdog } from './watchdog.ts'
-import { welcomeText } from './welcome.ts'
+import { WorkerState } from './worker-state.ts'
 
 /** What may run on after the wish to stop. */
 const STOPPING_MS_MAX = 5000
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
-const clock = new StatementClock()
+const state = new WorkerState()
+let watchdog: Watchdog | undefined
 
 async function main(): Promise<void> {
   process.umask(0o007)
   // Process 1 of a container ignores what it has no handler for.
-  const stopEarly = () => process.exit(EXIT.stopped)
-  for (const signal of STOP_SIGNALS) process.once(signal, stopEarly)
+  let onStop = (_signal: string): void => process.exit(EXIT.stopped)
+  // One handler throughout: a signal that comes while there is none between two of them would be lost.
+  for (const signal of STOP_SIGNALS) process.on(signal, () => onStop(signal))
   const config = readConfig()
   const folder = checkFolder(config)
   // Before SQLite is first used: it looks only then.
@@ -41,86 +42,79 @@ async function main(): Promise<void> {
     workerId: randomUUID(),
     specHash: config.specHash,
   }
-  const sqlThread = startSqlThread({
-    clock: clock.shared,
-    databasePath: folder.database,
-    socketPath: folder.sqlSocket,
+  const lanes = new Lanes({
+    state,
+    folder,
+    config,
     identity,
-    maxSizeMb: config.maxSizeMb,
-    memoryMb: config.memoryMb,
+    onBusy: () => watchdog?.wake(),
+    onFailure: fail,
   })
-  const engineVersion = await ready(sqlThread)
-  const welcome = welcomeText(identity, { name: config.engine, version: engineVersion })
-  const control = await serveControl({ folder, clock, databaseId: config.databaseId, welcome })
-  for (const signal of STOP_SIGNALS) {
-    process.off(signal, stopEarly)
-    process.once(signal, () => stop(signal, sqlThread, control, lock))
+  const listeners: Listener[] = []
+  const folderWatch = new FolderWatch({
+    state,
+    folder,
+    maxSizeMb: config.maxSizeMb,
+    endLongest: (forMs, writers) => watchdog?.endLongest(forMs, writers),
+    notify: (notice) => notify(lanes, listeners, notice),
+    checkpoint: () => lanes.checkpoint(),
+  })
+  const watching = new Watchdog({
+    state,
+    lanes: () => lanes.clocks,
+    interrupt: interruptOnce,
+    onOverdue,
+    onLook: () => folderWatch.look(),
+  })
+  watchdog = watching
+  const engine = await lanes.start()
+  const control = await serveControl({ folder, state, lanes, watchdog: watching, identity, engine })
+  listeners.push(control)
+  let stopping = false
+  onStop = (signal) => {
+    if (!stopping) stop(signal, lanes, control, lock)
+    stopping = true
   }
   log('info', 'ready', {
     ...identity,
-    engineVersion,
+    engineVersion: engine.version,
     pid: process.pid,
     startMs: Math.round(process.uptime() * 1000),
   })
 }
 
-function startSqlThread(workerData: SqlThreadData): Worker {
-  // A small nursery is swept often, and with it go prepared statements that nothing else would finalize.
-  setFlagsFromString('--max-semi-space-size=1')
-  setFlagsFromString('--optimize-for-size')
-  setFlagsFromString('--expose-gc')
-  const thread = new Worker(new URL('./sql-thread.js', import.meta.url), {
-    workerData,
-    name: 'sql',
-    resourceLimits: { maxOldGenerationSizeMb: Math.max(24, Math.floor(workerData.memoryMb / 2)) },
-  })
-  let connection = 0
-  const watchdog = new Watchdog(
-    clock,
-    (request) => interruptOnce(connection, request),
-    (runningForMs) => {
-      log('error', 'a statement ran past its deadline; the worker ends itself', { runningForMs })
-      die()
-    },
-  )
-  thread.on('message', (message: FromSqlThread) => {
-    if (message.type === 'ready') connection = message.connection
-    if (message.type === 'busy') watchdog.wake()
-  })
-  thread.on('error', fail)
-  return thread
+function notify(lanes: Lanes, listeners: readonly Listener[], notice: WorkerNotice): void {
+  for (const listener of listeners) pushNotice(listener, notice)
+  lanes.tell({ type: 'notice', text: JSON.stringify(notice) })
 }
 
-function ready(sqlThread: Worker): Promise<string> {
-  return new Promise((resolve, reject) => {
-    sqlThread.on('message', (message: FromSqlThread) => {
-      if (message.type === 'ready') resolve(message.engineVersion)
-      if (message.type === 'refused') reject(new StartError(message.exitCode, message.message))
-    })
+function onOverdue(runningForMs: number): void {
+  log('error', 'a statement ran past its deadline; the worker ends itself', {
+    runningForMs: Math.round(runningForMs),
   })
+  die()
 }
 
-function stop(signal: string, sqlThread: Worker, control: Listener, lock: FolderLock): void {
+function stop(signal: string, lanes: Lanes, control: Listener, lock: FolderLock): void {
   log('info', 'stopping', { signal })
-  clock.stop()
+  state.stop()
   setTimeout(() => {
     log('warn', 'a statement did not end in time; the worker ends without a checkpoint')
     die()
   }, STOPPING_MS_MAX).unref()
-  sqlThread.on('message', (message: FromSqlThread) => {
-    if (message.type !== 'stopped') return
-    control.close().then(() => {
-      lock.release()
-      log('info', 'stopped')
-      process.exit(EXIT.stopped)
-    }, fail)
-  })
-  sqlThread.postMessage('stop')
+  const stopped = async () => {
+    await lanes.stop()
+    await control.close()
+    lock.release()
+    log('info', 'stopped')
+    process.exit(EXIT.stopped)
+  }
+  stopped().catch(fail)
 }
 
 function fail(error: unknown): void {
   log('error', 'the worker failed', errorFields(error))
-  if (clock.running()) die()
+  if (watchdog && watchdog.running().length > 0) die()
   process.exit(EXIT.failed)
 }
 

@@ -1,19 +1,32 @@
 import type { Identity } from './welcome.ts'
 
 export interface SqlThreadData {
-  readonly clock: SharedArrayBuffer
+  /** Of the WorkerState. */
+  readonly shared: SharedArrayBuffer
+  /** 0 writes, the others read. */
+  readonly lane: number
   readonly databasePath: string
   readonly socketPath: string
   readonly identity: Identity
   readonly maxSizeMb: number
   readonly memoryMb: number
+  /** Ends by itself after so long without a request; null: never. */
+  readonly idleMsMax: number | null
 }
 
+export type ToSqlThread =
+  /** The database is there and can be opened. */
+  | { readonly type: 'open' }
+  | { readonly type: 'checkpoint' }
+  /** JSON text of a WorkerNotice for those who read streams. */
+  | { readonly type: 'notice'; readonly text: string }
+  | { readonly type: 'stop' }
+
 export type FromSqlThread =
-  | { readonly type: 'ready'; readonly engineVersion: string; readonly connection: number }
+  | { readonly type: 'ready'; readonly engineName: string; readonly engineVersion: string }
   /** The thread will not start. */
   | { readonly type: 'refused'; readonly exitCode: number; readonly message: string }
   /** A statement begins and nobody watches. */
   | { readonly type: 'busy' }
-  /** The database is closed, all of it in its main file. */
+  /** The lane is closed; of the writer: all of the database is in its main file. */
   | { readonly type: 'stopped' }

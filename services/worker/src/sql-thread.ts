@@ -1,95 +1,109 @@
 /**
- * The thread that runs SQL. It owns its connection to the database and its own socket, so a query is never
- * copied between threads. All it shares with the control thread is the statement clock.
+ * A thread that runs SQL: one lane. It owns its connections to the database and its own socket, so a query is never
+ * copied between threads. All it shares with the control thread is the worker's state.
  */
 import { parentPort, workerData } from 'node:worker_threads'
-import { type Frame, FrameType } from '@db-forge/contract/wire/frame'
 import type { Engine } from './engine/engine.ts'
 import { SqliteEngine } from './engine/sqlite.ts'
 import { StartError } from './exit-codes.ts'
-import type { Payload } from './json-text.ts'
 import { type Listener, listen } from './listen.ts'
-import { parseBatch, parseDescribe, parseQuery } from './request.ts'
-import type { FromSqlThread, SqlThreadData } from './sql-thread-messages.ts'
-import { StatementClock } from './statement-clock.ts'
+import { Runner } from './runner.ts'
+import { Scheduler } from './scheduler.ts'
+import type { FromSqlThread, SqlThreadData, ToSqlThread } from './sql-thread-messages.ts'
 import { welcomeText } from './welcome.ts'
-import { WorkerFailure } from './worker-failure.ts'
+import { WorkerState } from './worker-state.ts'
 
-async function main(data: SqlThreadData): Promise<void> {
-  const clock = new StatementClock(data.clock)
+const MB = 1024 * 1024
+
+interface Lane {
+  readonly engine: Engine
+  readonly scheduler: Scheduler
+  readonly listener: Listener
+}
+
+async function openLane(data: SqlThreadData): Promise<Lane> {
+  const { lane, identity, memoryMb } = data
+  const state = new WorkerState(data.shared)
   const engine = new SqliteEngine({
     path: data.databasePath,
     maxSizeMb: data.maxSizeMb,
-    memoryMb: data.memoryMb,
+    memoryMb,
+    role: lane === 0 ? 'writer' : 'reader',
   })
-  const { identity } = data
+  const runner = new Runner(state, lane, () => tell({ type: 'busy' }))
+  const waitingBytesMax = memoryMb * 16 * 1024
+  const scheduler = new Scheduler({ lane, engine, runner, waitingBytesMax })
   const listener = await listen(data.socketPath, {
     databaseId: identity.databaseId,
-    welcome: welcomeText(identity, engine),
-    requestBytesMax: requestBytesMax(data.memoryMb),
-    handle: (frame, reply) => reply(FrameType.result, answer(engine, clock, frame)),
-    isStopping: () => clock.stopping,
+    requestBytesMax: requestBytesMax(memoryMb),
+    openSession: () => state.openSession(),
+    welcome: (session) => welcomeText(identity, engine, { lane, session, clockMs: state.nowMs() }),
+    receive: (frame, from) => scheduler.receive(frame, from),
+    drained: () => scheduler.drained(),
+    closed: (connection) => scheduler.closed(connection),
   })
-  parentPort?.once('message', () => void stop(listener, engine))
-  tell({ type: 'ready', engineVersion: engine.version, connection: engine.connection })
+  return { engine, scheduler, listener }
 }
 
-/** From here on a request's garbage is collected at once: in a small container it would not fit twice. */
-const LARGE_REQUEST_BYTES = 512 * 1024
+/**
+ * A request is held about six times over on its way into the database: as bytes, text, values, bindings, pages; and
+ * as bytes in each lane while it waits for one in another.
+ */
+const requestBytesMax = (memoryMb: number) => Math.min(Math.floor((memoryMb * MB) / 24), 48 * MB)
 
-/** A request is held about six times over on its way into the database: as bytes, text, values, bindings, pages. */
-const requestBytesMax = (memoryMb: number) => Math.min(Math.floor(memoryMb / 16), 48) * 1024 * 1024
-
-function answer(engine: Engine, clock: StatementClock, { type, payload }: Frame): Payload {
-  const collect = payload.length >= LARGE_REQUEST_BYTES ? globalThis.gc : undefined
-  if (collect) setImmediate(() => collect())
-  const run = understand(engine, type, payload)
-  collect?.()
-  return timed(engine, clock, run)
+function main(data: SqlThreadData): void {
+  let opened: Promise<Lane> | undefined
+  parentPort?.on('message', (message: ToSqlThread) => {
+    if (message.type === 'open') {
+      opened = open(data)
+      opened.catch(refuse)
+    } else opened?.then((lane) => heed(lane, message), refuse)
+  })
 }
 
-interface Run {
-  readonly timeoutMs: number
-  now(): Payload
+async function open(data: SqlThreadData): Promise<Lane> {
+  const lane = await openLane(data)
+  if (data.idleMsMax !== null) endWhenIdle(lane, data.idleMsMax)
+  const { name, version } = lane.engine
+  tell({ type: 'ready', engineName: name, engineVersion: version })
+  return lane
 }
 
-function understand(engine: Engine, type: number, payload: Uint8Array): Run {
-  switch (type) {
-    case FrameType.query: {
-      const request = parseQuery(payload)
-      return { timeoutMs: request.timeoutMs, now: () => engine.query(request) }
-    }
-    case FrameType.batch: {
-      const request = parseBatch(payload)
-      return { timeoutMs: request.timeoutMs, now: () => engine.batch(request) }
-    }
-    case FrameType.describe: {
-      const request = parseDescribe(payload)
-      return { timeoutMs: request.timeoutMs, now: () => engine.describe(request) }
-    }
-    default:
-      throw new WorkerFailure(
-        'request.invalid',
-        `frames of type ${type} are not understood on this socket`,
-      )
+function heed(lane: Lane, message: ToSqlThread): void {
+  switch (message.type) {
+    case 'stop':
+      void stop(lane)
+      break
+    case 'checkpoint':
+      lane.scheduler.checkpoint()
+      break
+    case 'notice':
+      lane.scheduler.notice(message.text)
+      break
+    case 'open':
+      break
   }
 }
 
-function timed(engine: Engine, clock: StatementClock, run: Run): Payload {
-  engine.begin(clock.start(run.timeoutMs))
-  if (!clock.watched) tell({ type: 'busy' })
-  try {
-    return run.now()
-  } finally {
-    engine.end()
-    clock.end()
-  }
+function endWhenIdle(lane: Lane, idleMsMax: number): void {
+  const timer = setInterval(() => {
+    if (lane.scheduler.idleMs < idleMsMax) return
+    clearInterval(timer)
+    void stop(lane)
+  }, idleMsMax / 4)
 }
 
-async function stop(listener: Listener, engine: Engine): Promise<void> {
+async function stop({ engine, scheduler, listener }: Lane): Promise<void> {
+  scheduler.stop()
   await listener.close()
   engine.close()
   tell({ type: 'stopped' })
+  parentPort?.close()
+}
+
+function refuse(error: unknown): void {
+  if (!(error instanceof StartError)) throw error
+  tell({ type: 'refused', exitCode: error.exitCode, message: error.message })
   parentPort?.close()
 }
 
@@ -97,8 +111,4 @@ function tell(message: FromSqlThread): void {
   parentPort?.postMessage(message)
 }
 
-main(workerData as SqlThreadData).catch((error: unknown) => {
-  if (!(error instanceof StartError)) throw error
-  tell({ type: 'refused', exitCode: error.exitCode, message: error.message })
-  parentPort?.close()
-})
+main(workerData as SqlThreadData)

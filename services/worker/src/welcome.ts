@@ -9,9 +9,12 @@ export interface Identity {
   readonly specHash: string
 }
 
+type Socket = Pick<Welcome, 'lane' | 'lanes' | 'session' | 'clockMs'>
+
 export function welcomeText(
   identity: Identity,
   engine: { readonly name: string; readonly version: string },
+  socket: Socket,
 ): string {
   const welcome: Welcome = {
     protocol: PROTOCOL_VERSION,
@@ -19,6 +22,7 @@ export function welcomeText(
     engine: engine.name,
     engineVersion: engine.version,
     pid: process.pid,
+    ...socket,
   }
   return JSON.stringify(welcome)
 }

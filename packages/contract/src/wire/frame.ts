@@ -50,8 +50,9 @@ export const FrameType = {
   /** gateway → worker, u32 big endian: bytes of rows that a stream may send beyond what it was allowed before. */
   credit: 30,
   /**
-   * gateway → worker. With a request's id on its own connection, empty: it is not begun if it waits, and ended if it is a
-   * stream. On the control socket: CancelCommand, which ends what runs. Neither is answered, the request itself is.
+   * gateway → worker. With a request's id on its own connection, empty and not answered: it is not begun if it waits, and
+   * ended if it is a stream. On the control socket: CancelCommand, which ends what runs and keeps what waits from
+   * beginning; answered by result (Cancelled). Either way the request itself is answered once its lane comes to it.
    */
   cancel: 31,
 } as const
@@ -105,6 +106,11 @@ export class FrameDecoder {
 
   constructor(bytesMax = FRAME_BYTES_MAX) {
     this.#bytesMax = bytesMax
+  }
+
+  /** Bytes of a frame that has not come whole yet. */
+  get buffered(): number {
+    return this.#buffered
   }
 
   /** @throws FrameError if the peer breaks the framing; the connection is then of no more use. */

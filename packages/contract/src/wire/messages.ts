@@ -89,6 +89,10 @@ export interface CancelCommand {
   readonly id: number
 }
 
+/** `begun` false: the request has not begun, and will not. */
+export const Cancelled = z.object({ begun: z.boolean() })
+export type Cancelled = z.output<typeof Cancelled>
+
 export const DescribeRequest = z.object({
   /** One table; all of them if absent. */
   table: z.string().optional(),

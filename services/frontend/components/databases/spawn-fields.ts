@@ -5,9 +5,16 @@ export interface SpawnFields {
   readonly memoryMb: string
   readonly cpus: string
   readonly maxSizeMb: string
+  readonly queryTimeoutMs: string
 }
 
-export const emptySpawn: SpawnFields = { name: '', memoryMb: '', cpus: '', maxSizeMb: '' }
+export const emptySpawn: SpawnFields = {
+  name: '',
+  memoryMb: '',
+  cpus: '',
+  maxSizeMb: '',
+  queryTimeoutMs: '',
+}
 
 interface SpawnCall {
   readonly params: { readonly name: string }

@@ -19,6 +19,7 @@ const limits = [
   { key: 'memoryMb', label: 'Memory', unit: 'MiB', step: 1 },
   { key: 'cpus', label: 'CPUs', unit: 'cores', step: 0.1 },
   { key: 'maxSizeMb', label: 'Data', unit: 'MiB', step: 1 },
+  { key: 'queryTimeoutMs', label: 'Query time', unit: 'ms', step: 1 },
 ] as const
 
 export function SpawnForm({ onSpawned }: { readonly onSpawned?: (database: Database) => void }) {
@@ -63,7 +64,7 @@ export function SpawnForm({ onSpawned }: { readonly onSpawned?: (database: Datab
             — left empty, the platform’s defaults
           </span>
         </legend>
-        <div className="grid grid-cols-3 gap-3 max-sm:grid-cols-1">
+        <div className="grid grid-cols-4 gap-3 max-sm:grid-cols-2">
           {limits.map(({ key, label, unit, step }) => (
             <Field
               key={key}

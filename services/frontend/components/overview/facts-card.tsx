@@ -5,7 +5,7 @@ import type { ReactNode } from 'react'
 import { CopyButton } from '@/components/copyable'
 import { StateBadge } from '@/components/databases/state-badge'
 import { Card } from '@/components/ui/card'
-import { formatMebibytes, formatMoment } from '@/lib/format'
+import { formatMebibytes, formatMilliseconds, formatMoment } from '@/lib/format'
 
 export function FactsCard({ database }: { readonly database: Database }) {
   const {
@@ -36,6 +36,7 @@ export function FactsCard({ database }: { readonly database: Database }) {
         <Fact name="CPU limit">{limits.cpus === 1 ? '1 core' : `${limits.cpus} cores`}</Fact>
         <Fact name="Memory limit">{formatMebibytes(limits.memoryMb)}</Fact>
         <Fact name="Data limit">{formatMebibytes(limits.maxSizeMb)}</Fact>
+        <Fact name="Query limit">{formatMilliseconds(limits.queryTimeoutMs)}</Fact>
         <Fact name="Id">
           <span className="flex items-center gap-1">
             <code className="truncate">{id}</code>

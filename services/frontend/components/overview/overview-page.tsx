@@ -5,6 +5,7 @@ import { PlatformLine } from '@/components/databases/platform-line'
 import { ConnectionCard } from './connection-card'
 import { FactsCard } from './facts-card'
 import { LogCard } from './log-card'
+import { QueriesCard } from './queries-card'
 import { StatsCard } from './stats-card'
 
 export function OverviewPage() {
@@ -17,6 +18,7 @@ export function OverviewPage() {
         <ConnectionCard database={database} />
         <FactsCard database={database} />
       </div>
+      <QueriesCard database={database} />
       <LogCard database={database} />
       <PlatformLine />
     </main>

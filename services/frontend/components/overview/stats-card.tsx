@@ -54,7 +54,7 @@ export function StatsCard({ database }: { readonly database: Database }) {
       <Figure
         name="Data"
         value={data ? formatBytes(data.disk.usedBytes) : '—'}
-        of={data ? `of ${formatBytes(data.disk.limitBytes)}` : ''}
+        of={data ? diskWords(data.disk) : ''}
         share={data ? data.disk.usedBytes / data.disk.limitBytes : null}
       />
       <Figure
@@ -66,6 +66,12 @@ export function StatsCard({ database }: { readonly database: Database }) {
     </section>
   )
 }
+
+/** The log is worth a word once it holds more than its checkpoints leave. */
+const LOG_BYTES_USUAL = 16 * 1024 * 1024
+
+const diskWords = ({ limitBytes, walBytes }: DatabaseStats['disk']) =>
+  `of ${formatBytes(limitBytes)}${(walBytes ?? 0) > LOG_BYTES_USUAL ? `, log ${formatBytes(walBytes ?? 0)}` : ''}`
 
 /** The last figures in the order they came. */
 function useSamples(data: DatabaseStats | undefined): readonly DatabaseStats[] {

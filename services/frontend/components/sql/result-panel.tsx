@@ -64,7 +64,7 @@ export function ResultPanel({ database, outcomes, stale }: ResultPanelProps) {
 function OutcomeIcon({ outcome: { status } }: { readonly outcome: Outcome }) {
   if (status === 'done') return <Check aria-label="Succeeded" className="text-success" />
   if (status === 'failed') return <TriangleAlert aria-label="Failed" className="text-destructive" />
-  return <CircleStop aria-label="Aborted" className="text-muted-foreground" />
+  return <CircleStop aria-label="Cancelled" className="text-muted-foreground" />
 }
 
 interface OutcomeViewProps {
@@ -74,12 +74,11 @@ interface OutcomeViewProps {
 
 function OutcomeView({ database, outcome }: OutcomeViewProps) {
   if (outcome.status === 'failed') return <Failed outcome={outcome} />
-  if (outcome.status === 'aborted')
+  if (outcome.status === 'cancelled')
     return (
       <p className="p-4">
-        The request was given up after {formatMilliseconds(outcome.tookMs)}. The statement may go on
-        in the database until its time limit of {formatMilliseconds(outcome.options.timeoutMs)}, and
-        whether it took effect is not known.
+        Cancelled after {formatMilliseconds(outcome.tookMs)}: the statement was ended in the
+        database and changed nothing.
       </p>
     )
   const { result } = outcome
@@ -96,7 +95,7 @@ function OutcomeView({ database, outcome }: OutcomeViewProps) {
             Truncated at {formatCountOf(result.rows.length, 'row')}: there are more.
           </p>
         ) : null}
-        {result.columns.length > 0 ? <ExportButtons database={database} result={result} /> : null}
+        {result.columns.length > 0 ? <ExportButtons database={database} outcome={outcome} /> : null}
       </div>
       {result.columns.length > 0 ? (
         <ResultGrid
@@ -132,7 +131,7 @@ const labelOf = ({ statement }: Outcome) =>
 
 function summaryOf(outcome: Outcome): string {
   if (outcome.status === 'failed') return failureOf(outcome.error).title
-  if (outcome.status === 'aborted') return 'The request was given up'
+  if (outcome.status === 'cancelled') return 'Cancelled'
   return countsOf(outcome.result) + (outcome.result.truncated ? ', truncated' : '')
 }
 

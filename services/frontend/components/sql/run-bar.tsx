@@ -5,30 +5,33 @@ import { useEffect, useId, useState, useSyncExternalStore } from 'react'
 import { Button } from '@/components/ui/button'
 import { NativeSelect } from '@/components/ui/native-select'
 import { Switch } from '@/components/ui/switch'
-import { formatCount, formatMilliseconds } from '@/lib/format'
+import { formatCount, formatMilliseconds, formatSeconds } from '@/lib/format'
 import type { Running, RunOptions } from './use-sql-run'
 
 const rowLimits = [100, 1000, 10_000, 100_000]
-const timeLimits = [5000, 30_000, 60_000, 300_000]
+const timeLimits = [5000, 30_000, 60_000, 300_000, 3_600_000]
 
 interface RunBarProps {
   readonly options: RunOptions
+  /** What applies where the options say nothing. */
+  readonly ownTimeoutMs: number
   readonly onOptions: (options: RunOptions) => void
   readonly running: Running | null
   readonly blocked: boolean
   readonly onRun: () => void
   readonly onRunAll: () => void
-  readonly onAbort: () => void
+  readonly onCancel: () => void
 }
 
 export function RunBar({
   options,
+  ownTimeoutMs,
   onOptions,
   running,
   blocked,
   onRun,
   onRunAll,
-  onAbort,
+  onCancel,
 }: RunBarProps) {
   const cannot = running !== null || blocked
   const mod = useModifierName()
@@ -52,20 +55,24 @@ export function RunBar({
         <Button
           size="sm"
           disabled={!running}
-          onClick={onAbort}
-          title="Gives the request up. The statement may go on in the database until its time limit."
+          onClick={onCancel}
+          title={`Ends the statement in the database (${mod}+.)`}
         >
           <CircleStop aria-hidden />
-          Abort
+          Cancel
         </Button>
         {running ? <Elapsed running={running} /> : null}
       </div>
-      <Limits options={options} onOptions={onOptions} />
+      <Limits options={options} ownTimeoutMs={ownTimeoutMs} onOptions={onOptions} />
     </div>
   )
 }
 
-function Limits({ options, onOptions }: Pick<RunBarProps, 'options' | 'onOptions'>) {
+function Limits({
+  options,
+  ownTimeoutMs,
+  onOptions,
+}: Pick<RunBarProps, 'options' | 'ownTimeoutMs' | 'onOptions'>) {
   const id = useId()
   return (
     <div className="ml-auto flex flex-wrap items-center gap-x-3 gap-y-1.5 text-xs">
@@ -96,13 +103,16 @@ function Limits({ options, onOptions }: Pick<RunBarProps, 'options' | 'onOptions
         <label htmlFor={`${id}-time`}>within</label>
         <NativeSelect
           id={`${id}-time`}
-          value={options.timeoutMs}
-          onChange={(event) => onOptions({ ...options, timeoutMs: Number(event.target.value) })}
+          value={options.timeoutMs ?? ''}
+          onChange={({ target: { value } }) =>
+            onOptions({ ...options, timeoutMs: value === '' ? null : Number(value) })
+          }
           className="h-7 px-1 text-xs"
         >
+          <option value="">{formatMilliseconds(ownTimeoutMs)}, as set for the database</option>
           {timeLimits.map((ms) => (
             <option key={ms} value={ms}>
-              {ms < 60_000 ? `${ms / 1000} s` : `${ms / 60_000} min`}
+              {formatSeconds(ms / 1000)}
             </option>
           ))}
         </NativeSelect>

@@ -4,6 +4,7 @@ import {
   autocompletion,
   closeBrackets,
   closeBracketsKeymap,
+  closeCompletion,
   completionKeymap,
 } from '@codemirror/autocomplete'
 import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands'
@@ -25,7 +26,8 @@ export interface SqlEditorHandle {
   readonly all: () => readonly Statement[]
   /** Underlines the word at `offset` of a statement, if the statement still stands where it was. */
   readonly mark: (statement: Statement, offset: number, message: string) => void
-  readonly clearMarks: () => void
+  /** Takes away what hangs over the text: marks, and the list of completions. */
+  readonly clear: () => void
   readonly insert: (text: string) => void
   readonly append: (text: string) => void
 }
@@ -36,6 +38,7 @@ interface SqlEditorProps {
   readonly onChange: (text: string) => void
   readonly onRun: () => void
   readonly onRunAll: () => void
+  readonly onCancel: () => void
   readonly onReady: (editor: SqlEditorHandle | null) => void
 }
 
@@ -59,6 +62,7 @@ export function SqlEditor(props: SqlEditorProps) {
             keymap.of([
               { key: 'Mod-Enter', run: handled(() => latest.current.onRun()) },
               { key: 'Shift-Mod-Enter', run: handled(() => latest.current.onRunAll()) },
+              { key: 'Mod-.', run: handled(() => latest.current.onCancel()) },
             ]),
           ),
           extensions,
@@ -114,7 +118,10 @@ function handleOf(view: EditorView): SqlEditorHandle {
       const to = view.state.wordAt(from)?.to ?? Math.min(from + 1, statement.to)
       view.dispatch(setDiagnostics(view.state, [{ from, to, severity: 'error', message }]))
     },
-    clearMarks: () => view.dispatch(setDiagnostics(view.state, [])),
+    clear: () => {
+      closeCompletion(view)
+      view.dispatch(setDiagnostics(view.state, []))
+    },
     insert: (added) => {
       view.dispatch(view.state.replaceSelection(added))
       view.focus()

@@ -22,14 +22,14 @@ const SqlEditor = dynamic(() => import('./sql-editor').then((module) => module.S
   loading: () => <p className="p-3 text-muted-foreground">Loading the editor…</p>,
 })
 
-const startOptions: RunOptions = { maxRows: 1000, timeoutMs: 30_000, readOnly: false }
+const startOptions: RunOptions = { maxRows: 1000, timeoutMs: null, readOnly: false }
 
 export function SqlPage() {
   const database = useThisDatabase()
   const { data: schema } = useSchema(database, { counts: false })
   const [editor, setEditor] = useState<SqlEditorHandle | null>(null)
   const [options, setOptions] = useState(startOptions)
-  const { outcomes, running, start, abort } = useConsole(database, editor, options)
+  const { outcomes, running, start, cancel } = useConsole(database, editor, options)
   const split = useSplit()
   const draft = `sql:${database.id}`
   return (
@@ -50,6 +50,7 @@ export function SqlPage() {
               onChange={(text) => keepDraft(draft, text)}
               onRun={() => start(editor?.wanted())}
               onRunAll={() => start(editor?.all())}
+              onCancel={cancel}
               onReady={setEditor}
             />
             <EditorHelp />
@@ -57,12 +58,13 @@ export function SqlPage() {
           {split.handle}
           <RunBar
             options={options}
+            ownTimeoutMs={database.limits.queryTimeoutMs}
             onOptions={setOptions}
             running={running}
             blocked={!databaseCan('query', database)}
             onRun={() => start(editor?.wanted())}
             onRunAll={() => start(editor?.all())}
-            onAbort={abort}
+            onCancel={cancel}
           />
           {outcomes.length > 0 ? (
             <ResultPanel
@@ -83,7 +85,7 @@ function useConsole(database: Database, editor: SqlEditorHandle | null, options:
   const { run, ...state } = useSqlRun(database.name)
 
   const runAndMark = async (statements: readonly Statement[]) => {
-    editor?.clearMarks()
+    editor?.clear()
     const last = (await run(statements, options)).at(-1)
     if (last?.status !== 'failed') return
     const { position, title, detail } = failureOf(last.error)

@@ -3,27 +3,29 @@
 import type { QueryResult } from '@db-forge/contract'
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
-import { client, isSignedOut, keys } from '@/lib/api'
+import { client, failureOf, isSignedOut, keys } from '@/lib/api'
+import { notifyOfFailure } from '@/lib/notify'
 import { paths } from '@/lib/paths'
 import type { Statement } from '@/lib/sql-statements'
 
 export interface RunOptions {
   readonly maxRows: number
-  readonly timeoutMs: number
+  /** Null: the database's own limit. */
+  readonly timeoutMs: number | null
   readonly readOnly: boolean
 }
 
 export type Outcome = {
   readonly statement: Statement
   readonly tookMs: number
-  readonly options: RunOptions
 } & (
   | { readonly status: 'done'; readonly result: QueryResult }
   | { readonly status: 'failed'; readonly error: unknown }
-  | { readonly status: 'aborted' }
+  | { readonly status: 'cancelled' }
 )
 
 export interface Running {
+  readonly queryId: string
   readonly startedAt: number
   readonly place: number
   readonly total: number
@@ -50,12 +52,15 @@ export function useSqlRun(name: string) {
     request.current = controller
     const ended: Outcome[] = []
     for (const statement of statements) {
+      const queryId = newQueryId()
       setRunning({
+        queryId,
         startedAt: performance.now(),
         place: ended.length + 1,
         total: statements.length,
       })
-      const outcome = await runOne(name, statement, options, controller.signal)
+      const call = { name, queryId, signal: controller.signal }
+      const outcome = await runOne(call, statement, options)
       ended.push(outcome)
       setOutcomes([...ended])
       if (outcome.status !== 'done') break
@@ -68,23 +73,54 @@ export function useSqlRun(name: string) {
     return ended
   }
 
-  return { outcomes, running, run, abort: () => request.current?.abort() }
+  /** The statement's own request tells how it ended. */
+  const cancel = () => {
+    if (running) void cancelQuery(name, running.queryId)
+  }
+
+  return { outcomes, running, run, cancel }
+}
+
+/** Of random letters: `crypto.randomUUID` is only there on secure origins. */
+const newQueryId = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) =>
+    byte.toString(16).padStart(2, '0'),
+  ).join('')
+
+/** A query that has just ended needs no cancelling. */
+async function cancelQuery(name: string, id: string): Promise<void> {
+  try {
+    await client.queries.cancel({ params: { name, id } })
+  } catch (error) {
+    if (failureOf(error).code !== 'query.not_found') notifyOfFailure(error)
+  }
+}
+
+interface Call {
+  readonly name: string
+  readonly queryId: string
+  readonly signal: AbortSignal
 }
 
 async function runOne(
-  name: string,
+  { name, queryId, signal }: Call,
   statement: Statement,
-  options: RunOptions,
-  signal: AbortSignal,
+  { timeoutMs, ...options }: RunOptions,
 ): Promise<Outcome> {
   const startedAt = performance.now()
-  const about = () => ({ statement, options, tookMs: performance.now() - startedAt })
+  const about = () => ({ statement, tookMs: performance.now() - startedAt })
+  const body = {
+    sql: statement.text,
+    rowFormat: 'array' as const,
+    queryId,
+    ...options,
+    ...(timeoutMs === null ? {} : { timeoutMs }),
+  }
   try {
-    const body = { sql: statement.text, rowFormat: 'array' as const, ...options }
     const result = await client.queries.query({ params: { name }, body }, { signal })
     return { ...about(), status: 'done', result }
   } catch (error) {
-    if (signal.aborted) return { ...about(), status: 'aborted' }
+    if (failureOf(error).code === 'query.cancelled') return { ...about(), status: 'cancelled' }
     if (isSignedOut(error)) window.location.replace(paths.signIn(window.location.pathname))
     return { ...about(), status: 'failed', error }
   }

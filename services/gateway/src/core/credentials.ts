@@ -20,6 +20,8 @@ export class Credentials {
   readonly #store: MetadataStore
   readonly #now: () => Date
   #tokenHash: Buffer = Buffer.alloc(32)
+  /** The admin token as it was once sent: comparing it again needs no hash. */
+  #accepted: Buffer = Buffer.alloc(0)
 
   constructor(store: MetadataStore, now: () => Date = () => new Date()) {
     this.#store = store
@@ -48,7 +50,12 @@ export class Credentials {
   }
 
   isAdminToken(token: string): boolean {
-    return timingSafeEqual(sha256(token), this.#tokenHash)
+    const bytes = Buffer.from(token)
+    if (bytes.length === this.#accepted.length && timingSafeEqual(bytes, this.#accepted))
+      return bytes.length > 0
+    const isRight = timingSafeEqual(sha256(token), this.#tokenHash)
+    if (isRight) this.#accepted = bytes
+    return isRight
   }
 
   async openSession(): Promise<NewSession> {

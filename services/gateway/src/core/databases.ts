@@ -19,6 +19,7 @@ import type { Catalog } from './catalog.ts'
 import { CpuRate } from './cpu-rate.ts'
 import { newDatabaseId } from './database-id.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import type { RunningQueries } from './running-queries.ts'
 import type { Telemetry } from './telemetry.ts'
 
 type Name = z.output<typeof DatabaseName>
@@ -30,6 +31,7 @@ export interface DatabasesOptions {
   readonly runtime: WorkerRuntime
   readonly engines: EngineRegistry
   readonly telemetry: Telemetry
+  readonly running: RunningQueries
   /** Bytes in a database's folder. */
   readonly diskUsage: (id: string) => Promise<number>
 }
@@ -95,8 +97,9 @@ export class Databases {
 
   async patch(name: Name, patch: DatabasePatch): Promise<Database> {
     const row = this.require(name)
-    await this.#o.catalog.update(row.id, { limits: limitsOf(row.limits, patch) })
-    if (row.desired === 'running') await this.#o.lifecycle.converge(row.id)
+    const changed = await this.#o.catalog.update(row.id, { limits: limitsOf(row.limits, patch) })
+    if (changed && row.desired === 'running' && this.#specHash(changed) !== this.#specHash(row))
+      await this.#o.lifecycle.converge(row.id)
     return this.get(name)
   }
 
@@ -126,6 +129,7 @@ export class Databases {
     await this.#o.catalog.update(row.id, { desired: 'deleted', state: 'deleting' })
     await this.#o.lifecycle.converge(row.id)
     this.#cpu.forget(row.id)
+    this.#o.running.forget(row.id)
   }
 
   async *logs(
@@ -139,10 +143,11 @@ export class Databases {
 
   async stats(name: Name): Promise<DatabaseStats> {
     const row = this.require(name)
-    const [usage, info, usedBytes] = await Promise.all([
+    const [usage, info, usedBytes, health] = await Promise.all([
       this.#ask(() => this.#o.runtime.usage(row.id)),
       this.#ask(() => this.#o.runtime.inspect(row.id)),
       this.#o.diskUsage(row.id),
+      this.#o.lifecycle.health(row.id),
     ])
     const since = info?.state.status === 'running' ? info.state.since : null
     const uptimeSeconds = since ? Math.max(0, (Date.now() - since.getTime()) / 1000) : null
@@ -154,7 +159,11 @@ export class Databases {
         percent: this.#cpu.percent(row.id, usage.cpuSeconds, uptimeSeconds ?? 0),
       },
       memory: usage && { usedBytes: usage.memoryBytes, limitBytes: usage.memoryLimitBytes },
-      disk: { usedBytes, limitBytes: row.limits.maxSizeMb * 1024 * 1024 },
+      disk: {
+        usedBytes,
+        limitBytes: row.limits.maxSizeMb * 1024 * 1024,
+        walBytes: health?.walBytes ?? null,
+      },
     }
   }
 
@@ -209,6 +218,10 @@ export class Databases {
     return this.get(name)
   }
 
+  #specHash(row: DatabaseRow): string {
+    return this.#o.engines[row.engine].workerSpec(row).hash
+  }
+
   #ask<T>(question: () => Promise<T>): Promise<T> {
     return question().catch((error: unknown) => {
       if (!(error instanceof RuntimeUnavailableError)) throw error
@@ -222,6 +235,7 @@ function limitsOf(base: Limits, changes: DatabasePatch): Limits {
     memoryMb: changes.memoryMb ?? base.memoryMb,
     cpus: changes.cpus ?? base.cpus,
     maxSizeMb: changes.maxSizeMb ?? base.maxSizeMb,
+    queryTimeoutMs: changes.queryTimeoutMs ?? base.queryTimeoutMs,
   }
 }
 

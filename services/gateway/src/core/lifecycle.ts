@@ -1,4 +1,5 @@
 import type { DatabaseId } from '@db-forge/contract'
+import type { WorkerHealth } from '@db-forge/contract/wire'
 import type { EngineRegistry } from '../engines/engine-recipe.ts'
 import { KeyedQueue } from '../keyed-queue.ts'
 import {
@@ -8,7 +9,7 @@ import {
   WorkerStartError,
 } from '../runtime/worker-runtime.ts'
 import type { DatabaseRow } from '../store/metadata-store.ts'
-import type { WorkerConnection } from '../worker-link/worker-connection.ts'
+import type { WorkerLink } from '../worker-link/worker-link.ts'
 import type { WorkerLinks } from '../worker-link/worker-links.ts'
 import { AppError } from './app-error.ts'
 import type { Catalog } from './catalog.ts'
@@ -17,6 +18,9 @@ import type { CoreLog } from './telemetry.ts'
 
 const RESYNC_MS = 30_000
 const STARTS_IN_PARALLEL = 4
+/** A worker that says nothing will not end by being asked to. */
+const SILENT_GRACE_MS = 500
+const HEALTH_MS = 1000
 
 export interface LifecycleOptions {
   readonly catalog: Catalog
@@ -68,13 +72,23 @@ export class Lifecycle {
   }
 
   /** Ends the worker, then starts it anew. */
-  restart(id: DatabaseId): Promise<void> {
+  restart(id: DatabaseId, graceMs?: number): Promise<void> {
     return this.#queue.run(id, async () => {
       this.#o.links.drop(id)
       await this.#o.catalog.update(id, { state: 'stopping' })
-      await this.#translate(id, () => this.#o.runtime.stop(id))
+      await this.#translate(id, () =>
+        this.#o.runtime.stop(id, graceMs === undefined ? {} : { graceMs }),
+      )
       await this.#converge(id)
     })
+  }
+
+  /** A worker gives no sign of life, though its connection stands: it is replaced. */
+  replaceSilent(id: DatabaseId): void {
+    const row = this.#o.catalog.get(id)
+    if (row?.desired !== 'running' || this.#stopping.signal.aborted) return
+    this.#o.log.warn({ databaseId: id }, 'the worker gives no sign of life; it is restarted')
+    this.#settle(id, this.restart(id, SILENT_GRACE_MS))
   }
 
   /** A worker's connection was lost, or it could not be reached: see to it now. */
@@ -94,19 +108,33 @@ export class Lifecycle {
   }
 
   /**
-   * The connection to a database that should run, waiting for its worker if that is just starting.
-   * @throws AppError
+   * The link to a database that should run; undefined if `link` must be called.
+   * @throws AppError when it should not.
    */
-  async connection(row: DatabaseRow): Promise<WorkerConnection> {
+  current(row: DatabaseRow): WorkerLink | undefined {
     if (row.desired !== 'running')
       throw new AppError('database.stopped', `“${row.name}” is ${row.desired}; start it first`)
-    const open = this.#o.links.current(row.id)
+    return this.#o.links.current(row.id)
+  }
+
+  /**
+   * The link to a database that should run, waiting for its worker if that is just starting.
+   * @throws AppError
+   */
+  async link(row: DatabaseRow): Promise<WorkerLink> {
+    const open = this.current(row)
     if (open) return open
     if (this.#retries.has(row.id)) throw failed(row)
     await this.converge(row.id)
     return this.#o.links.connect(row.id).catch((cause) => {
       throw new AppError('worker.unreachable', undefined, { cause, retryAfterSeconds: 1 })
     })
+  }
+
+  /** What the worker says of itself; null if it is not connected, or says nothing. */
+  async health(id: DatabaseId): Promise<WorkerHealth | null> {
+    const link = this.#o.links.current(id)
+    return (await link?.health(HEALTH_MS).catch(() => null)) ?? null
   }
 
   async #converge(id: DatabaseId): Promise<void> {
@@ -180,7 +208,11 @@ export class Lifecycle {
   }
 
   #attempt(id: DatabaseId): void {
-    this.converge(id).catch((error: unknown) => {
+    this.#settle(id, this.converge(id))
+  }
+
+  #settle(id: DatabaseId, attempt: Promise<void>): void {
+    attempt.catch((error: unknown) => {
       if (!(error instanceof AppError))
         this.#o.log.error({ databaseId: id, err: error }, 'converge failed')
     })

@@ -1,5 +1,6 @@
 import {
   type BatchResult,
+  type QueryRequest,
   type QueryResult,
   type RowChanges,
   type RowInput,
@@ -9,6 +10,7 @@ import {
   type TableInfo,
 } from '@db-forge/contract'
 import { AppError } from './app-error.ts'
+import type { Caller } from './caller.ts'
 import type { QueryPath } from './query-path.ts'
 import { type Filter, parseFilters } from './rows/filter.ts'
 import {
@@ -28,31 +30,28 @@ import {
 } from './rows/table-statements.ts'
 
 /** Limits of the statements that the rows and tables endpoints make. */
-const OWN_QUERY = {
-  timeoutMs: 30_000,
-  readOnly: false,
-  rowFormat: 'object',
-  maxRows: 100_000,
-} as const
+const OWN_QUERY = { readOnly: true, rowFormat: 'object', maxRows: 100_000 } as const
+const OWN_BATCH = { ...OWN_QUERY, readOnly: false, transaction: 'write' } as const
 
 type Filters = Readonly<Record<string, unknown>>
 
-/** Tables and rows of a database, in terms of SQL for its worker. Every method throws AppError. */
+/** Tables and rows of a database, in terms of SQL for its worker, for one caller. Every method throws AppError. */
 export class TableData {
   readonly #path: QueryPath
+  readonly #caller: Caller
 
-  constructor(path: QueryPath) {
+  constructor(path: QueryPath, caller: Caller) {
     this.#path = path
+    this.#caller = caller
   }
 
   /** SchemaInfo as JSON text. */
   schema(database: string, counts: boolean): Promise<Uint8Array> {
-    return this.#path.send(database, 'describe', { counts, timeoutMs: OWN_QUERY.timeoutMs })
+    return this.#path.describe(database, { counts }, this.#caller)
   }
 
   async table(database: string, table: string, counts = true): Promise<TableInfo> {
-    const request = { table, counts, timeoutMs: OWN_QUERY.timeoutMs }
-    const answer = parse(await this.#path.send(database, 'describe', request))
+    const answer = parse(await this.#path.describe(database, { table, counts }, this.#caller))
     const info = SchemaInfo.safeParse(answer).data?.tables[0]
     if (!info) throw new AppError('table.not_found', `“${table}”`)
     return info
@@ -92,10 +91,8 @@ export class TableData {
     const table = await this.table(database, name, false)
     const parsed = parseFilters(filters)
     const total = options.count ? await this.#count(database, table, parsed) : undefined
-    const answer = await this.#path.send(database, 'query', {
-      ...OWN_QUERY,
+    const answer = await this.#query(database, {
       ...listStatement(table, parsed, options),
-      readOnly: true,
       maxRows: options.limit,
       rowFormat: options.rowFormat,
     })
@@ -140,11 +137,7 @@ export class TableData {
   async get(database: string, name: string, key: string): Promise<QueryResult> {
     const table = await this.table(database, name, false)
     const statement = listStatement(table, keyFilters(table, key), { limit: 1, offset: 0 })
-    const answer = await this.#path.send(database, 'query', {
-      ...OWN_QUERY,
-      ...statement,
-      readOnly: true,
-    })
+    const answer = await this.#query(database, statement)
     const result = parse(answer) as QueryResult
     if (result.rows.length === 0) throw noSuchRow(name, key)
     return result
@@ -185,20 +178,21 @@ export class TableData {
   }
 
   async #count(database: string, table: TableInfo, filters: readonly Filter[]): Promise<number> {
-    const request = {
-      ...OWN_QUERY,
-      ...countStatement(table, filters),
-      readOnly: true,
-      rowFormat: 'array' as const,
-    }
-    const result = parse(await this.#path.send(database, 'query', request)) as { rows: [[number]] }
+    const request = { ...countStatement(table, filters), rowFormat: 'array' as const }
+    const result = parse(await this.#query(database, request)) as { rows: [[number]] }
     return result.rows[0][0]
   }
 
+  #query(
+    database: string,
+    request: Pick<QueryRequest, 'sql'> & Partial<QueryRequest>,
+  ): Promise<Uint8Array> {
+    return this.#path.query(database, { ...OWN_QUERY, ...request }, this.#caller)
+  }
+
   async #batch(database: string, statements: readonly Statement[]): Promise<BatchResult> {
-    return parse(
-      await this.#path.send(database, 'batch', { ...OWN_QUERY, statements }),
-    ) as BatchResult
+    const request = { ...OWN_BATCH, statements: [...statements] }
+    return parse(await this.#path.batch(database, request, this.#caller)) as BatchResult
   }
 
   async #change(

@@ -4,6 +4,8 @@ import type { EngineName, ErrorCode } from '@db-forge/contract'
 export interface Telemetry {
   queryFinished(engine: EngineName, outcome: 'ok' | ErrorCode, seconds: number): void
   spawnFinished(engine: EngineName, outcome: 'ok' | ErrorCode, seconds: number): void
+  /** A worker has said something of itself; a kind of the contract. */
+  noticed(kind: string): void
 }
 
 /** What the core says to the operator. */

@@ -3,7 +3,7 @@ import type { EngineRecipe } from './engine-recipe.ts'
 
 export const sqlite: EngineRecipe = {
   name: 'sqlite',
-  defaultLimits: { memoryMb: 64, cpus: 1, maxSizeMb: 1024 },
+  defaultLimits: { memoryMb: 128, cpus: 1, maxSizeMb: 1024, queryTimeoutMs: 30_000 },
   workerSpec({ id, limits }) {
     const { memoryMb, cpus, maxSizeMb } = limits
     const parts = JSON.stringify(['sqlite', memoryMb, cpus, maxSizeMb])

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { fastifyCookie } from '@fastify/cookie'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError } from '../core/app-error.ts'
 import type { Credentials } from '../core/credentials.ts'
@@ -11,30 +12,36 @@ interface Principal {
   readonly expiresAt: Date | null
 }
 
+const ADMIN: Principal = Object.freeze({ role: 'admin', expiresAt: null })
+
 /** Every route with a scope needs the admin token or a session; a route that names no scope is closed. */
 export function registerAuth(app: FastifyInstance, credentials: Credentials): void {
   app.decorateRequest('principal', null)
-  app.addHook('onRequest', async (request) => {
-    const { scope } = request.routeOptions.config
-    if (scope === null || request.is404) return
-    request.principal = await authenticate(request, credentials)
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (request.route?.scope === null || request.is404) return done()
+    const token = tokenOf(request.headers)
+    if (token === undefined) {
+      admitSession(request, credentials).then(() => done(), done)
+    } else if (credentials.isAdminToken(token)) {
+      request.principal = ADMIN
+      done()
+    } else done(new AppError('auth.invalid'))
   })
 }
 
-async function authenticate(request: FastifyRequest, credentials: Credentials): Promise<Principal> {
-  const token = tokenOf(request.headers)
-  if (token !== undefined) {
-    if (!credentials.isAdminToken(token)) throw new AppError('auth.invalid')
-    return { role: 'admin', expiresAt: null }
-  }
-  const secret = request.cookies[SESSION_COOKIE]
+async function admitSession(request: FastifyRequest, credentials: Credentials): Promise<void> {
+  const secret = sessionSecret(request.headers.cookie)
   if (secret === undefined)
     throw new AppError('auth.required', 'Send “Authorization: Bearer …” or “X-API-Key: …”')
   const expiresAt = await credentials.findSession(secret)
   if (!expiresAt) throw new AppError('auth.invalid', 'The session is over; sign in again')
   requireSameOrigin(request)
-  return { role: 'admin', expiresAt }
+  request.principal = { role: 'admin', expiresAt }
 }
+
+/** The dashboard's session in a Cookie header. */
+export const sessionSecret = (header: string | undefined): string | undefined =>
+  header === undefined ? undefined : fastifyCookie.parse(header)[SESSION_COOKIE]
 
 function tokenOf(headers: IncomingHttpHeaders): string | undefined {
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')

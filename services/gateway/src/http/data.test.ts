@@ -26,9 +26,16 @@ describe('queries', () => {
     ['-- a comment\nselect 3', [[3]]],
     ['/* and\nanother */ select 4', [[4]]],
     ['pragma foreign_keys', [[1]]],
-    ['pragma synchronous', [[2]]],
   ])('%j yields its rows', async (sql, expected) => {
     expect(await rows(sql)).toEqual(expected)
+  })
+
+  test('what is written is brought to the disk before it is acknowledged', async () => {
+    const { body } = await g.call<{ results: QueryResult[] }>('POST', '/api/db/data/batch', {
+      statements: [{ sql: 'pragma synchronous' }],
+      rowFormat: 'array',
+    })
+    expect(body.results[0]?.rows).toEqual([[2]])
   })
 
   test('PRAGMA table_info, EXPLAIN and INSERT … RETURNING yield theirs', async () => {

@@ -25,7 +25,7 @@ describe('the life of a database', () => {
     const made = await spawn('Shop', { maxSizeMb: 50 })
     expect(made).toMatchObject({
       status: 201,
-      body: { name: 'Shop', state: 'running', limits: { maxSizeMb: 50, memoryMb: 64 } },
+      body: { name: 'Shop', state: 'running', limits: { maxSizeMb: 50, memoryMb: 128 } },
     })
     expect(await spawn('shop')).toMatchObject({ status: 200, body: { id: made.body.id } })
     expect(await spawn('Shop', { maxSizeMb: 50, engine: 'sqlite' })).toMatchObject({ status: 200 })
@@ -105,11 +105,29 @@ describe('the life of a database', () => {
     expect(await g.problem('PATCH', '/admin/databases/limits', {})).toMatchObject({ status: 400 })
   })
 
+  test('the time a query may take is a setting that needs no restart', async () => {
+    const { body } = await spawn('patience', { queryTimeoutMs: 5000 })
+    expect(body.limits.queryTimeoutMs).toBe(5000)
+    const before = await g.workerPid('patience')
+    expect(
+      await g.call('PATCH', '/admin/databases/patience', { queryTimeoutMs: 150 }),
+    ).toMatchObject({ status: 200, body: { state: 'running', limits: { queryTimeoutMs: 150 } } })
+    const endless =
+      'with recursive c(n) as (select 1 union all select n + 1 from c) select count(*) from c'
+    expect(await sql('patience', endless)).toMatchObject({
+      status: 504,
+      body: { code: 'query.timeout' },
+    })
+    expect(await g.workerPid('patience')).toBe(before)
+    expect(await spawn('patience', { queryTimeoutMs: 151 })).toMatchObject({ status: 409 })
+    await g.call('DELETE', '/admin/databases/patience')
+  })
+
   test('a worker killed by force is back within a second, with what it had acknowledged', async () => {
     await spawn('killed')
     await sql('killed', 'create table t (x)')
     await sql('killed', 'insert into t values (1)')
-    const before = await workerPid('killed')
+    const before = await g.workerPid('killed')
     const running = g.call('POST', '/api/db/killed/query', {
       sql: 'with recursive c(n) as (select 1 union all select n + 1 from c) select count(*) from c',
     })
@@ -119,12 +137,12 @@ describe('the life of a database', () => {
     const startedAt = performance.now()
     expect((await sql('killed', 'select x from t')).body.rows).toEqual([{ x: 1 }])
     expect(performance.now() - startedAt).toBeLessThan(1000)
-    expect(await workerPid('killed')).not.toBe(before)
+    expect(await g.workerPid('killed')).not.toBe(before)
   })
 
   test('a query that does not end is interrupted at its limit, and the same worker answers the next', async () => {
     await spawn('endless')
-    const before = await workerPid('endless')
+    const before = await g.workerPid('endless')
     const endless =
       'with recursive c(n) as (select 1 union all select n + 1 from c) select count(*) from c'
     expect(
@@ -137,7 +155,7 @@ describe('the life of a database', () => {
       status: 200,
       body: { rows: [{ one: 1 }] },
     })
-    expect(await workerPid('endless')).toBe(before)
+    expect(await g.workerPid('endless')).toBe(before)
   })
 
   test('the list pages by name and filters', async () => {
@@ -167,6 +185,7 @@ describe('the life of a database', () => {
     expect(stats.disk).toMatchObject({
       usedBytes: expect.any(Number),
       limitBytes: 50 * 1024 * 1024,
+      walBytes: expect.any(Number),
     })
     expect(stats.uptimeSeconds).toBeGreaterThan(0)
     const logs = await g.call<string>('GET', '/admin/databases/shop/logs?tail=5')
@@ -205,13 +224,3 @@ describe('the life of a database', () => {
     expect((await sql('killed', 'select x from t')).body.rows).toEqual([{ x: 1 }])
   })
 })
-
-async function workerPid(name: string): Promise<number> {
-  const { body } = await g.call<string>('GET', `/admin/databases/${name}/logs?tail=50`)
-  const ready = body
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse((JSON.parse(line) as LogLine).line))
-    .filter(({ msg }) => msg === 'ready')
-  return ready.at(-1).pid
-}

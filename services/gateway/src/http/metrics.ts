@@ -1,12 +1,20 @@
 import type { DatabaseState } from '@db-forge/contract'
 import type { FastifyInstance } from 'fastify'
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Telemetry } from '../core/telemetry.ts'
+import { DurationHistogram } from './duration-histogram.ts'
 
 const QUERY_BUCKETS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ]
 const SPAWN_BUCKETS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30]
+
+/** What is looked up when somebody asks. */
+export interface LiveFigures {
+  readonly databasesByState: () => ReadonlyMap<DatabaseState, number>
+  readonly runningQueries: () => number
+  readonly openCircuits: () => number
+}
 
 /** Prometheus metrics of one gateway. Labels come from routes, codes and states alone, so their number is bounded. */
 export class Metrics {
@@ -14,31 +22,32 @@ export class Metrics {
   readonly telemetry: Telemetry
   #requests = 0
   #failures = 0
-  readonly #http: Histogram<'method' | 'route' | 'status'>
+  readonly #http: DurationHistogram<'method' | 'route' | 'status'>
 
-  constructor(workersByState: () => ReadonlyMap<DatabaseState, number>) {
-    const registers = [this.registry]
+  constructor(live: LiveFigures) {
+    const { registry } = this
+    const registers = [registry]
     collectDefaultMetrics({ register: this.registry })
-    this.#http = new Histogram({
+    this.#http = new DurationHistogram({
       name: 'http_server_request_duration_seconds',
       help: 'Time to answer a request',
       labelNames: ['method', 'route', 'status'],
       buckets: QUERY_BUCKETS,
-      registers,
+      registry,
     })
-    const queries = new Histogram({
+    const queries = new DurationHistogram({
       name: 'db_client_operation_duration_seconds',
       help: 'Time of a request to a worker, by engine and outcome',
       labelNames: ['engine', 'outcome'],
       buckets: QUERY_BUCKETS,
-      registers,
+      registry,
     })
-    const spawns = new Histogram({
+    const spawns = new DurationHistogram({
       name: 'dbforge_spawn_duration_seconds',
       help: 'Time from a spawn request to a database that answers',
       labelNames: ['engine', 'outcome'],
       buckets: SPAWN_BUCKETS,
-      registers,
+      registry,
     })
     new Gauge({
       name: 'dbforge_databases',
@@ -47,12 +56,35 @@ export class Metrics {
       registers,
       collect() {
         this.reset()
-        for (const [state, count] of workersByState()) this.set({ state }, count)
+        for (const [state, count] of live.databasesByState()) this.set({ state }, count)
       },
     })
+    new Gauge({
+      name: 'dbforge_running_queries',
+      help: 'Requests that workers are asked right now',
+      registers,
+      collect() {
+        this.set(live.runningQueries())
+      },
+    })
+    new Gauge({
+      name: 'dbforge_open_circuits',
+      help: 'Workers that are asked nothing because they have not answered',
+      registers,
+      collect() {
+        this.set(live.openCircuits())
+      },
+    })
+    const notices = new Counter({
+      name: 'dbforge_worker_notices_total',
+      help: 'What workers have said of themselves, such as a write-ahead log that grows',
+      labelNames: ['kind'],
+      registers,
+    })
     this.telemetry = {
-      queryFinished: (engine, outcome, seconds) => queries.observe({ engine, outcome }, seconds),
-      spawnFinished: (engine, outcome, seconds) => spawns.observe({ engine, outcome }, seconds),
+      noticed: (kind) => notices.inc({ kind }),
+      queryFinished: (engine, outcome, seconds) => queries.observe(seconds, engine, outcome),
+      spawnFinished: (engine, outcome, seconds) => spawns.observe(seconds, engine, outcome),
     }
   }
 
@@ -62,11 +94,11 @@ export class Metrics {
 
   register(app: FastifyInstance): void {
     app.addHook('onResponse', (request, reply, done) => {
-      const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none')
+      const route = request.route?.url ?? 'none'
       const status = reply.statusCode
       this.#requests += 1
       if (status >= 500) this.#failures += 1
-      this.#http.observe({ method: request.method, route, status }, reply.elapsedTime / 1000)
+      this.#http.observe(reply.elapsedTime / 1000, request.method, route, `${status}`)
       done()
     })
     app.get(

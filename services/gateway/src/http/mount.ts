@@ -14,11 +14,11 @@ import { z } from 'zod'
 export class Raw {
   readonly body: Uint8Array | NodeJS.ReadableStream
   readonly type: string
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string>> | undefined
   constructor(
     body: Uint8Array | NodeJS.ReadableStream,
     type = 'application/json; charset=utf-8',
-    headers: Readonly<Record<string, string>> = {},
+    headers?: Readonly<Record<string, string>>,
   ) {
     this.body = body
     this.type = type
@@ -36,7 +36,7 @@ export class WithStatus<T> {
   }
 }
 
-interface HandlerContext {
+export interface HandlerContext {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   /** Query parameters that are not the route's own, where it takes any. */
@@ -56,15 +56,24 @@ export function mount<R extends Route>(app: FastifyInstance, route: R, handler: 
     url: route.path.replace(/\{(\w+)\}/g, ':$1'),
     schema: schemaOf(route),
     config: { scope: route.scope },
-    handler: async (request, reply) => {
+    // Returns nothing: for a promise of the reply Fastify would listen for the end of each response.
+    handler: (request, reply) => {
       const query = (request.query ?? {}) as Record<string, unknown>
-      const filters = Object.fromEntries(Object.entries(query).filter(([name]) => !own.has(name)))
+      const filters = route.openQuery ? without(query, own) : NO_FILTERS
       // Fastify has just validated all three with the route's own schemas.
       const input = { params: request.params, query, body: request.body } as Parsed<R>
-      return answer(route, reply, await handler(input, { request, reply, filters }))
+      handler(input, { request, reply, filters }).then(
+        (result) => answer(route, reply, result),
+        (error: unknown) => reply.send(error),
+      )
     },
   })
 }
+
+const NO_FILTERS = Object.freeze({})
+
+const without = (query: Record<string, unknown>, own: ReadonlySet<string>) =>
+  Object.fromEntries(Object.entries(query).filter(([name]) => !own.has(name)))
 
 /** Fastify hands null to the validator where there is no body; zod's word for that is undefined. */
 export const validator: typeof validatorCompiler = (route) => {
@@ -72,14 +81,26 @@ export const validator: typeof validatorCompiler = (route) => {
   return route.httpPart === 'body' ? (data) => validate(data ?? undefined) : validate
 }
 
-function answer(route: Route, reply: FastifyReply, result: unknown): FastifyReply {
-  if (result instanceof Raw) {
-    reply.code(route.status).type(result.type).headers(result.headers)
-    return reply.send(result.body)
+function answer(route: Route, reply: FastifyReply, result: unknown): void {
+  try {
+    if (result instanceof Raw) {
+      reply.code(route.status).header('content-type', result.type)
+      if (result.headers) reply.headers(result.headers)
+      reply.send(compact(result.body))
+    } else if (result instanceof WithStatus) reply.code(result.status).send(result.body)
+    else reply.code(route.status).send(result)
+  } catch (error) {
+    reply.send(error)
   }
-  if (result instanceof WithStatus) return reply.code(result.status).send(result.body)
-  return reply.code(route.status).send(result)
 }
+
+/** Node sends a text together with the head in one write; bytes would take two. */
+const COMPACT_BYTES = 4096
+
+const compact = (body: Raw['body']) =>
+  body instanceof Uint8Array && body.length <= COMPACT_BYTES
+    ? Buffer.from(body.buffer, body.byteOffset, body.length).toString()
+    : body
 
 function schemaOf(route: Route): FastifySchema {
   const { examples } = route
@@ -109,6 +130,11 @@ function okResponses(route: Route): Record<string, unknown> {
       },
     }
   const schema = withExample(route.response, route.examples?.response)
+  if (route.streams) {
+    const types = { 'application/json': schema, ...route.streams }
+    const content = Object.entries(types).map(([type, of]) => [type, { schema: of }])
+    return { [route.status]: { description: route.summary, content: Object.fromEntries(content) } }
+  }
   return { [route.status]: schema, ...(route.alsoStatus ? { [route.alsoStatus]: schema } : {}) }
 }
 

@@ -9,9 +9,13 @@ const PROBLEM_TYPE = 'application/problem+json'
 export function registerProblems(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const failure = toAppError(error)
-    if (failure.code === 'server.internal') request.log.error({ err: error }, 'unexpected error')
+    if (failure.code === 'server.internal')
+      request.log.error({ reqId: request.id, err: error }, 'unexpected error')
     else if (ERRORS[failure.code].status >= 500)
-      request.log.warn({ code: failure.code, err: failure.cause }, 'request failed')
+      request.log.warn(
+        { reqId: request.id, code: failure.code, err: failure.cause },
+        'request failed',
+      )
     return sendProblem(reply, failure)
   })
   app.setNotFoundHandler((request, reply) =>
@@ -19,23 +23,28 @@ export function registerProblems(app: FastifyInstance): void {
   )
 }
 
-function sendProblem(reply: FastifyReply, error: AppError): FastifyReply {
-  const { request } = reply
+/** A failure as it travels. */
+export function problemOf(error: AppError, requestId: string): Problem {
   const { status, title } = ERRORS[error.code]
-  const problem: Problem = {
+  return {
     type: `urn:db-forge:problem:${error.code}`,
     title,
     status,
     code: error.code,
     ...(error.detail === undefined ? {} : { detail: error.detail }),
-    instance: request.id,
+    instance: requestId,
     ...error.extra,
   }
+}
+
+function sendProblem(reply: FastifyReply, error: AppError): FastifyReply {
+  const { request } = reply
+  const problem = problemOf(error, request.id)
   if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds)
   if (error.code === 'auth.required' || error.code === 'auth.invalid')
     reply.header('www-authenticate', 'Bearer')
   request.problemCode = error.code
-  return reply.code(status).type(PROBLEM_TYPE).send(JSON.stringify(problem))
+  return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem))
 }
 
 function toAppError(error: FastifyError): AppError {

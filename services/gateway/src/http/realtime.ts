@@ -9,7 +9,7 @@ import type { FastifyInstance } from 'fastify'
 import { Server, type Socket } from 'socket.io'
 import { type Credentials, sessionKey } from '../core/credentials.ts'
 import type { EventBus } from '../events/event-bus.ts'
-import { isSameOrigin, SESSION_COOKIE } from './auth.ts'
+import { isSameOrigin, sessionSecret } from './auth.ts'
 
 export interface RealtimeOptions {
   readonly credentials: Credentials
@@ -23,12 +23,10 @@ type LiveSocket = Socket<ClientToServerEvents, ServerToClientEvents>
 export class Realtime {
   readonly #io: Server<ClientToServerEvents, ServerToClientEvents>
   readonly #o: RealtimeOptions
-  readonly #parseCookie: FastifyInstance['parseCookie']
   #seq = 0
 
   constructor(app: FastifyInstance, options: RealtimeOptions) {
     this.#o = options
-    this.#parseCookie = app.parseCookie.bind(app)
     this.#io = new Server(app.server, {
       path: REALTIME_PATH,
       transports: ['websocket'],
@@ -73,7 +71,7 @@ export class Realtime {
   async #admit(socket: LiveSocket): Promise<boolean> {
     const { token } = socket.handshake.auth as { token?: unknown }
     if (typeof token === 'string') return this.#o.credentials.isAdminToken(token)
-    const secret = this.#parseCookie(socket.handshake.headers.cookie ?? '')[SESSION_COOKIE]
+    const secret = sessionSecret(socket.handshake.headers.cookie)
     if (secret === undefined || !(await this.#o.credentials.findSession(secret))) return false
     await socket.join(sessionKey(secret))
     return true

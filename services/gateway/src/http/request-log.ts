@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /**
  * One line for each request. It names the route and the database but holds neither query strings nor row keys
@@ -6,24 +6,26 @@ import type { FastifyInstance } from 'fastify'
  */
 export function registerRequestLog(app: FastifyInstance): void {
   app.addHook('onResponse', (request, reply, done) => {
-    const { name } = (request.params ?? {}) as { name?: string }
-    const status = reply.statusCode
-    const level = status >= 500 ? 'warn' : request.routeOptions.config.quiet ? 'debug' : 'info'
-    request.log[level](
-      {
-        method: request.method,
-        route: request.is404 ? undefined : request.routeOptions.url,
-        database: name,
-        status,
-        code: request.problemCode,
-        durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
-        ip: request.ip,
-      },
-      'request',
-    )
+    app.log[levelOf(request, reply)](lineOf(request, reply), 'request')
     done()
   })
 }
+
+function levelOf(request: FastifyRequest, reply: FastifyReply): 'warn' | 'debug' | 'info' {
+  if (reply.statusCode >= 500) return 'warn'
+  return request.route?.quiet ? 'debug' : 'info'
+}
+
+const lineOf = (request: FastifyRequest, reply: FastifyReply) => ({
+  reqId: request.id,
+  method: request.method,
+  route: request.route?.url,
+  database: (request.params as { name?: string } | undefined)?.name,
+  status: reply.statusCode,
+  code: request.problemCode,
+  durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
+  ip: request.ip,
+})
 
 declare module 'fastify' {
   interface FastifyContextConfig {

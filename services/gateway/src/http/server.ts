@@ -1,13 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import cookie from '@fastify/cookie'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyContextConfig,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify'
 import { serializerCompiler } from 'fastify-type-provider-zod'
 import type { Catalog } from '../core/catalog.ts'
 import type { Credentials } from '../core/credentials.ts'
 import type { Databases } from '../core/databases.ts'
 import type { Platform } from '../core/platform.ts'
 import type { QueryPath } from '../core/query-path.ts'
-import type { TableData } from '../core/table-data.ts'
+import type { Transactions } from '../core/transactions.ts'
 import type { EventBus } from '../events/event-bus.ts'
 import { registerAuth } from './auth.ts'
 import { registerDashboard } from './dashboard.ts'
@@ -21,7 +27,10 @@ import { registerRequestLog } from './request-log.ts'
 import { dataRoutes } from './routes/data.ts'
 import { databaseRoutes } from './routes/databases.ts'
 import { platformRoutes } from './routes/platform.ts'
+import { queryRoutes } from './routes/queries.ts'
 import { sessionRoutes } from './routes/session.ts'
+
+type RouteConfig = FastifyContextConfig & { readonly url?: string }
 
 export interface ServerOptions {
   readonly version: string
@@ -33,7 +42,7 @@ export interface ServerOptions {
   readonly credentials: Credentials
   readonly databases: Databases
   readonly queryPath: QueryPath
-  readonly tableData: TableData
+  readonly transactions: Transactions
   readonly platform: Platform
   readonly metrics: Metrics
   readonly events: EventBus
@@ -46,6 +55,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const app = Fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: sharedLoggers(),
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     bodyLimit: options.bodyBytesMax,
@@ -55,19 +65,40 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 4096 },
   })
-  app.decorateRequest('problemCode', undefined)
+  registerEveryRequest(app)
   registerProblems(app)
   registerJsonBodies(app)
   registerRequestLog(app)
-  app.addHook('onSend', async (request, reply) => {
-    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff')
-  })
-  await app.register(cookie)
+  // Read by hand where one is wanted: most requests carry a token.
+  await app.register(cookie, { hook: false })
   registerAuth(app, options.credentials)
   options.metrics.register(app)
   await registerApi(app, options)
   if (options.dashboardUrl !== undefined) await registerDashboard(app, options.dashboardUrl)
   return app
+}
+
+/** What all later hooks and every answer can count on. */
+function registerEveryRequest(app: FastifyInstance): void {
+  app.decorateRequest('problemCode', undefined)
+  app.decorateRequest('route', null)
+  app.addHook('onRequest', (request, reply, done) => {
+    request.route = request.routeOptions.config
+    reply.header('x-request-id', request.id)
+    reply.header('x-content-type-options', 'nosniff')
+    done()
+  })
+}
+
+/** A logger for each request would cost as much as the line it writes: lines name their request themselves. */
+function sharedLoggers(): NonNullable<FastifyServerOptions['childLoggerFactory']> {
+  const byLevel = new Map<string, FastifyBaseLogger>()
+  return (logger, _bindings, { level }) => {
+    if (level === undefined) return logger
+    const known = byLevel.get(level) ?? logger.child({}, { level })
+    byLevel.set(level, known)
+    return known
+  }
 }
 
 async function registerApi(app: FastifyInstance, options: ServerOptions): Promise<void> {
@@ -85,9 +116,17 @@ async function registerApi(app: FastifyInstance, options: ServerOptions): Promis
   app.register((scope, _options, done) => {
     scope.setValidatorCompiler(validator).setSerializerCompiler(serializerCompiler)
     databaseRoutes(scope, options.databases, options.stopping)
-    dataRoutes(scope, options.queryPath, options.tableData)
+    queryRoutes(scope, options.queryPath, options.transactions)
+    dataRoutes(scope, options.queryPath)
     platformRoutes(scope, options.platform, options.stopping)
     sessionRoutes(scope, options.credentials, (secret) => realtime.endSession(secret))
     done()
   })
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The settings of its route: the same object for each request, and no work to get at. */
+    route: RouteConfig | null
+  }
 }

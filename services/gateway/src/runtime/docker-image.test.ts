@@ -37,6 +37,7 @@ describe('the worker image', () => {
       'dist/native/guard.so',
       'src/main.test.ts',
       'src/testing/link.ts',
+      'src/torture/kill-run.ts',
     ]
     for (const path of [...FILES, ...unshipped.map((name) => `services/worker/${name}`)]) {
       await mkdir(dirname(join(root, path)), { recursive: true })

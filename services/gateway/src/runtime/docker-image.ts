@@ -105,7 +105,9 @@ async function filesAt(context: string, path: string): Promise<string[]> {
 
 function isShipped(name: string): boolean {
   return (
-    /\.(?:ts|c|h|mjs)$/.test(name) && !name.endsWith('.test.ts') && !name.startsWith('testing/')
+    /\.(?:ts|c|h|mjs)$/.test(name) &&
+    !name.endsWith('.test.ts') &&
+    !/^(?:testing|torture)\//.test(name)
   )
 }
 

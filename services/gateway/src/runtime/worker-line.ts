@@ -53,7 +53,7 @@ export class WorkerLine {
   }
 
   /** The first question of a line is the hello, which has id 0. */
-  async ask(type: FrameType, payload: string, timeoutMs: number): Promise<Frame> {
+  async ask(type: FrameType, payload: string | Uint8Array, timeoutMs: number): Promise<Frame> {
     const id = this.#asked++
     let timer: NodeJS.Timeout | undefined
     try {

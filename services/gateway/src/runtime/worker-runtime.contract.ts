@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseId } from '@db-forge/contract'
-import { FrameType, SOCKETS } from '@db-forge/contract/wire'
+import { DEADLINE_BYTES, FrameType, SOCKETS } from '@db-forge/contract/wire'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { DataLayout } from './data-layout.ts'
 import { callWorker, parseJson } from './worker-line.ts'
@@ -41,10 +41,13 @@ export async function queryWorker(
   id: DatabaseId,
   sql: string,
 ): Promise<unknown[][]> {
-  const { line } = await callWorker(join(layout.runDir(id), SOCKETS.sql), id, 5000)
+  const { line, welcome } = await callWorker(join(layout.runDir(id), SOCKETS.sql), id, 5000)
   try {
-    const options = { maxRows: 1000, timeoutMs: 5000, readOnly: false, rowFormat: 'array' }
-    const frame = await line.ask(FrameType.query, JSON.stringify({ sql, ...options }), 5000)
+    const deadline = Buffer.alloc(DEADLINE_BYTES)
+    deadline.writeDoubleBE(welcome.clockMs + 5000)
+    const command = { sql, maxRows: 1000, readOnly: false, rowFormat: 'array' }
+    const payload = Buffer.concat([deadline, Buffer.from(JSON.stringify(command))])
+    const frame = await line.ask(FrameType.query, payload, 5000)
     const body = parseJson(frame) as { rows: unknown[][] }
     if (frame.type !== FrameType.result) throw new Error(JSON.stringify(body))
     return body.rows
@@ -53,10 +56,12 @@ export async function queryWorker(
   }
 }
 
+/** What does not change from one connection to the next. */
 export async function workerIdentity(layout: DataLayout, id: DatabaseId) {
   const { line, welcome } = await callWorker(join(layout.runDir(id), SOCKETS.control), id, 5000)
   line.close()
-  return welcome
+  const { session: _session, clockMs: _clockMs, ...identity } = welcome
+  return identity
 }
 
 /** The promises of the seam, which every runtime keeps. */

@@ -12,7 +12,7 @@ const draft = (
   state: 'starting',
   desired: 'running',
   reason: null,
-  limits: { memoryMb: 64, cpus: 1, maxSizeMb: 10 },
+  limits: { memoryMb: 64, cpus: 1, maxSizeMb: 10, queryTimeoutMs: 30_000 },
 })
 
 /** What every metadata store promises. */

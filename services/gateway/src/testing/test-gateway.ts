@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Problem } from '@db-forge/contract'
+import type { LogLine, Problem } from '@db-forge/contract'
 import { pino } from 'pino'
 import { composeGateway, type Gateway } from '../compose.ts'
 import { type Config, readConfig } from '../config.ts'
@@ -28,6 +28,15 @@ export interface TestGateway {
   ): Promise<Answered<T>>
   /** A call that must fail: its problem. */
   problem(method: string, path: string, body?: unknown): Promise<Problem>
+  /** A request over a real connection, which can be closed half-way. */
+  fetch(
+    method: string,
+    path: string,
+    body?: unknown,
+    options?: { readonly accept?: string; readonly signal?: AbortSignal },
+  ): Promise<Response>
+  /** Process of the worker that runs now. */
+  workerPid(name: string): Promise<number>
   /** Ends this gateway as a restart would and opens another one on the same data. */
   reopen(): Promise<TestGateway>
   /** Ends the gateway, deletes its databases and their folder. */
@@ -76,10 +85,33 @@ async function open(folder: string, env: Record<string, string>): Promise<TestGa
       body: (isJson && response.body ? JSON.parse(response.body) : response.body) as T,
     }
   }
+  let address: Promise<string> | undefined
   return {
     gateway,
     config,
     call,
+    async fetch(method, path, body, { accept, signal } = {}) {
+      address ??= gateway.app.listen({ host: '127.0.0.1', port: 0 })
+      return fetch(`${await address}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${ADMIN_TOKEN}`,
+          ...jsonType(body),
+          ...(accept ? { accept } : {}),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(signal ? { signal } : {}),
+      })
+    },
+    async workerPid(name) {
+      const { body } = await call<string>('GET', `/admin/databases/${name}/logs?tail=50`)
+      const ready = body
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse((JSON.parse(line) as LogLine).line))
+        .filter(({ msg }) => msg === 'ready')
+      return ready.at(-1).pid
+    },
     log: () => lines.join(''),
     async problem(method, path, body) {
       const answer = await call<Problem>(method, path, body)

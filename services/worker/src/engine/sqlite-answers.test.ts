@@ -1,6 +1,7 @@
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EngineUnderTest, failure } from '../testing/engine.ts'
-import { ANSWER_BYTES_MAX } from './sqlite.ts'
+import { ANSWER_BYTES_MAX } from './sqlite-connection.ts'
 
 let db: EngineUnderTest
 beforeEach(() => {
@@ -90,6 +91,35 @@ describe('answers', () => {
     const row = rows[0] as Record<string, unknown>
     expect(Object.getOwnPropertyDescriptor(row, '__proto__')?.value).toBe(1)
     expect(Object.keys(row)).toEqual(['__proto__', 'a"b\n', '', 'constructor'])
+  })
+
+  test('columns of any names, also of one, all arrive under keys of their own', () => {
+    const hostile = fc.constantFrom(
+      '__proto__',
+      'a',
+      'a_2',
+      'A',
+      '',
+      '"',
+      "'",
+      '\n',
+      '😀',
+      '\u2028',
+    )
+    const other = fc.string({ unit: 'binary', maxLength: 8 })
+    const usable = other.filter((name) => !/\0|\p{Surrogate}/u.test(name))
+    fc.assert(
+      fc.property(fc.array(fc.oneof(hostile, usable), { minLength: 1, maxLength: 12 }), (names) => {
+        const list = names.map((name, at) => `${at} as "${name.replaceAll('"', '""')}"`)
+        const { columns, rows } = db.query(`select ${list.join()}`)
+        expect(columns.map(({ name }) => name)).toEqual(names)
+        const keys = columns.map(({ name, key }) => key ?? name)
+        expect(new Set(keys).size).toBe(names.length)
+        const cells = keys.map((key) => Object.getOwnPropertyDescriptor(rows[0], key)?.value)
+        expect(cells).toEqual([...names.keys()])
+      }),
+      { numRuns: 500 },
+    )
   })
 
   test('text with NUL, quotes and any plane of Unicode comes back as it went in', () => {

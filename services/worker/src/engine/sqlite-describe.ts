@@ -51,8 +51,11 @@ const FOREIGN_KEYS = `select * from pragma_foreign_key_list(?, 'main') order by 
 const ORIGINS = { c: 'index', u: 'unique', pk: 'primaryKey' } as const
 
 /** @throws WorkerFailure if a table is asked for and not there. */
-export function describeSchema(db: Database.Database, request: DescribeRequest): SchemaInfo {
-  const { table, counts, timeoutMs } = request
+export function describeSchema(
+  db: Database.Database,
+  { table, counts }: DescribeRequest,
+  timeoutMs: number,
+): SchemaInfo {
   const rows =
     table === undefined
       ? all<TableRow>(db, `${TABLES} order by l.name`)

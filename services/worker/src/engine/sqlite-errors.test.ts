@@ -1,7 +1,7 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { EngineUnderTest, failure } from '../testing/engine.ts'
+import { commandOf, EngineUnderTest, failure } from '../testing/engine.ts'
 import { SqliteEngine } from './sqlite.ts'
 
 let db: EngineUnderTest
@@ -94,9 +94,8 @@ describe('failures', () => {
     copyFileSync(db.path, path)
     const bytes = readFileSync(path)
     writeFileSync(path, bytes.fill(0x5a, 4096))
-    const broken = new SqliteEngine({ path, maxSizeMb: 64, memoryMb: 64 })
-    const request = { sql: 'select v from t', timeoutMs: 1000, maxRows: 9, readOnly: false }
-    const error = failure(() => broken.query({ ...request, rowFormat: 'array' }))
+    const broken = new SqliteEngine({ path, maxSizeMb: 64, memoryMb: 64, role: 'writer' })
+    const error = failure(() => db.job(broken, commandOf('select v from t')).text())
     expect([error.code, error.details.sqlCode]).toEqual(['database.failed', 'SQLITE_CORRUPT'])
     broken.close()
   })

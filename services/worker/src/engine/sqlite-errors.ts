@@ -1,12 +1,15 @@
 import type { ErrorCode } from '@db-forge/contract'
 import Database from 'better-sqlite3'
 import { type FailureDetails, WorkerFailure } from '../worker-failure.ts'
+import { Interrupted } from './engine.ts'
 import { isNativeError, type NativeError } from './sqlite-native.ts'
 import { positionOf } from './sqlite-position.ts'
 import { resultCodeName } from './sqlite-result-codes.ts'
 
 /** What SQLite, the guard or better-sqlite3 threw, in the contract's words; what is no one's is handed back. */
 export function toFailure(error: unknown, sql: string, details: FailureDetails = {}): unknown {
+  if (error instanceof Interrupted)
+    return new Interrupted({ ...error.details, ...details }, { cause: error })
   if (error instanceof WorkerFailure)
     return new WorkerFailure(
       error.code,
@@ -15,6 +18,8 @@ export function toFailure(error: unknown, sql: string, details: FailureDetails =
       { cause: error },
     )
   if (isNativeError(error)) return fromNative(error, sql, details)
+  if (error instanceof Database.SqliteError && error.code === 'SQLITE_INTERRUPT')
+    return new Interrupted(details, { cause: error })
   if (error instanceof Database.SqliteError)
     return new WorkerFailure(
       codeOf(error.code, error.message),
@@ -27,6 +32,7 @@ export function toFailure(error: unknown, sql: string, details: FailureDetails =
 
 function fromNative(error: NativeError, sql: string, details: FailureDetails): WorkerFailure {
   const sqlCode = resultCodeName(error.resultCode)
+  if (sqlCode === 'SQLITE_INTERRUPT') return new Interrupted(details, { cause: error })
   const code = codeOf(sqlCode, error.message)
   if (code === 'sql.multiple' || code === 'sql.denied')
     return new WorkerFailure(code, error.message, details, { cause: error })
@@ -48,7 +54,6 @@ function codeOf(sqlCode: string, message: string): ErrorCode {
   if (sqlCode.startsWith('SQLITE_BUSY') || sqlCode.startsWith('SQLITE_LOCKED'))
     return 'database.busy'
   if (BROKEN.test(sqlCode)) return 'database.failed'
-  if (sqlCode === 'SQLITE_INTERRUPT') return 'query.timeout'
   if (sqlCode.startsWith('SQLITE_AUTH')) return 'sql.denied'
   if (sqlCode === 'SQLITE_MISUSE' && message.includes('more than one statement'))
     return 'sql.multiple'

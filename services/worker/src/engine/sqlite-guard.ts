@@ -9,6 +9,7 @@ import type Database from 'better-sqlite3'
 import { type GuardLimits, limitList } from './sqlite-limits.ts'
 import {
   DOES,
+  FORMAT,
   GUARD_LIBRARY,
   MODE,
   type NativeColumn,
@@ -16,6 +17,7 @@ import {
   type NativeValue,
   nativeGuard,
   STATE,
+  TRANSACTION,
 } from './sqlite-native.ts'
 
 /**
@@ -30,8 +32,17 @@ export interface RunOptions {
   /** Of the text up to the end of its rows. */
   readonly bytesMax: number
   readonly rowBytesMax: number
-  /** Parts of their own for columns and end, and each row a line. */
-  readonly lines?: boolean
+}
+
+export interface StreamOptions extends RunOptions {
+  readonly format: 'ndjson' | 'csv'
+}
+
+/** The first part of a stream is the list of its columns, the last one its end, both JSON; those between are rows. */
+export interface Part {
+  readonly rows: number
+  readonly bytes: number
+  readonly last: boolean
 }
 
 /** Where text is put, part by part. */
@@ -59,14 +70,32 @@ export class Guard {
     this.#native.limit(this.connection, limits.busyMs, limitList(limits))
   }
 
+  /** How long a statement waits for another connection's lock. */
+  set busyMs(ms: number) {
+    this.#native.limit(this.connection, ms, [])
+  }
+
   /** From here to `end`, this request and no other can be interrupted. */
   begin(request: number): void {
     this.#native.begin(this.connection, request)
   }
 
-  /** Leaves whatever is still open. */
   end(): void {
     this.#native.end(this.connection)
+  }
+
+  /** How long what the connection runs may take from now on; for ever if 0. */
+  allow(ms: number): void {
+    this.#native.allow(this.connection, ms)
+  }
+
+  get inTransaction(): boolean {
+    return (this.#native.transaction(this.connection) & TRANSACTION.open) !== 0
+  }
+
+  /** Foreign keys are violated that the end of the transaction will check. */
+  get defersViolations(): boolean {
+    return (this.#native.transaction(this.connection) & TRANSACTION.defers) !== 0
   }
 
   /** @throws NativeError */
@@ -80,9 +109,14 @@ export class Guard {
   }
 }
 
+const formatOf = ({ rowFormat }: RunOptions) => (rowFormat === 'array' ? FORMAT.arrays : 0)
+
 export class GuardedStatement {
   readonly parameters: readonly (string | null)[]
-  readonly columnCount: number
+  /** Memory that it takes, about. */
+  readonly bytes: number
+  /** Has been out of time before. */
+  slow = false
   readonly #does: number
   readonly #native: NativeGuard
   readonly #connection: number
@@ -90,15 +124,15 @@ export class GuardedStatement {
   readonly #shape: Shape
 
   constructor(native: NativeGuard, connection: number, sql: string, mode: GuardMode, shape: Shape) {
-    const { id, does, parameters, columns } = native.prepare(connection, sql, MODE[mode])
+    const { id, does, bytes, parameters, columns } = native.prepare(connection, sql, MODE[mode])
     this.parameters = parameters
-    this.columnCount = columns.length
+    this.bytes = bytes
     this.#does = does
     this.#native = native
     this.#connection = connection
     this.#id = id
     this.#shape = shape
-    this.#shapeColumns(columns)
+    if (columns.length > 0) this.#shapeColumns(columns)
   }
 
   /** Leaves the database, its settings and its transaction as they are. */
@@ -111,37 +145,28 @@ export class GuardedStatement {
   get changesSchema(): boolean {
     return (this.#does & DOES.schema) !== 0
   }
+  /** The file may need more room. */
+  get grows(): boolean {
+    return (this.#does & DOES.grows) !== 0
+  }
 
   /**
    * Runs to the end of the answer.
    * @throws NativeError
    */
   run(values: readonly NativeValue[], options: RunOptions, sink: TextSink): void {
-    let next = this.start(values, options, sink)
-    while (next) next = this.more(sink)
+    try {
+      let next = this.#start(values, options, sink)
+      while (next) next = this.#more(sink)
+    } catch (error) {
+      this.stop()
+      throw error
+    }
   }
 
-  /** Runs to the end of the first part. @returns whether there is more. */
-  start(values: readonly NativeValue[], options: RunOptions, sink: TextSink): boolean {
-    const { rowsMax, bytesMax, rowBytesMax } = options
-    const format = (options.rowFormat === 'array' ? 1 : 0) | (options.lines ? 2 : 0)
-    const given = this.#native.run(
-      this.#connection,
-      this.#id,
-      values,
-      format,
-      rowsMax,
-      bytesMax,
-      rowBytesMax,
-      sink.room(),
-    )
-    if (given !== STATE.reshape) return this.#wrote(given, sink)
-    this.#shapeColumns(this.#native.columns(this.#connection, this.#id))
-    return this.more(sink)
-  }
-
-  more(sink: TextSink): boolean {
-    return this.#wrote(this.#native.more(this.#connection, sink.room()), sink)
+  /** One that takes no values, and whose rows nobody wants. @throws NativeError */
+  step(): void {
+    this.#native.step(this.#connection, this.#id)
   }
 
   /** Leaves what was started and has not come to its end. */
@@ -151,6 +176,51 @@ export class GuardedStatement {
 
   finalize(): void {
     this.#native.finalize(this.#connection, this.#id)
+  }
+
+  /** Runs to the end of the first part. @returns whether there is more. */
+  #start(values: readonly NativeValue[], options: RunOptions, sink: TextSink): boolean {
+    const given = this.#run(values, options, formatOf(options), sink.room())
+    if (given !== STATE.reshape) return this.#wrote(given, sink)
+    this.#shapeColumns(this.#native.columns(this.#connection, this.#id))
+    return this.#more(sink)
+  }
+
+  /** Runs up to the first row, for `part` and `take`. */
+  open(values: readonly NativeValue[], options: StreamOptions): void {
+    const format = formatOf(options) | FORMAT.stream | (options.format === 'csv' ? FORMAT.csv : 0)
+    if (this.#run(values, options, format) === STATE.reshape)
+      this.#shapeColumns(this.#native.columns(this.#connection, this.#id))
+  }
+
+  /** Makes the next part, of about so many bytes, for `take` to hand out. */
+  part(bytesMax: number): Part {
+    const given = this.#native.part(this.#connection, bytesMax)
+    const size = Math.floor(given / 4)
+    return {
+      rows: Math.floor(size / 2 ** 32),
+      bytes: size % 2 ** 32,
+      last: given % 4 === STATE.done,
+    }
+  }
+
+  take(out: Uint8Array): void {
+    this.#native.take(this.#connection, out)
+  }
+
+  #more(sink: TextSink): boolean {
+    return this.#wrote(this.#native.more(this.#connection, sink.room()), sink)
+  }
+
+  #run(
+    values: readonly NativeValue[],
+    { rowsMax, bytesMax, rowBytesMax }: RunOptions,
+    format: number,
+    out?: Uint8Array,
+  ): number {
+    const native = this.#native
+    const connection = this.#connection
+    return native.run(connection, this.#id, values, format, rowsMax, bytesMax, rowBytesMax, out)
   }
 
   #wrote(given: number, sink: TextSink): boolean {

@@ -2,7 +2,9 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { temporaryFolder } from '../testing/worker-process.ts'
+import { shapeOf } from './sqlite-columns.ts'
 import { interruptOnce, interruptRequest } from './sqlite-interrupt.ts'
+import { openDatabase } from './sqlite-open.ts'
 
 const ENGINE = new URL('../../dist/engine/sqlite.js', import.meta.url).href
 const REQUESTS = 500
@@ -22,20 +24,28 @@ const SOURCE = `
   const { parentPort, workerData } = require('node:worker_threads')
   const { engine: file, path, kinds, requests, shared } = workerData
   void import(file).then(({ SqliteEngine }) => {
-  const engine = new SqliteEngine({ path, maxSizeMb: 64, memoryMb: 64 })
-  const options = { maxRows: 10, timeoutMs: 0, readOnly: false, rowFormat: 'object' }
-  engine.query({ sql: 'create table t (id integer primary key, v text)', ...options })
-  engine.query({ sql: 'with recursive c(x) as (select 1 union all select x + 1 from c limit 1000) insert into t select x, x from c', ...options })
+  const engine = new SqliteEngine({ path, maxSizeMb: 64, memoryMb: 64, role: 'writer' })
   const current = new Int32Array(shared)
-  parentPort.postMessage({ connection: engine.connection })
-  for (let request = 1; request <= requests; request += 1) {
-    let code = 'ok'
-    engine.begin(request)
-    Atomics.store(current, 0, request)
-    try { engine.query({ sql: kinds[request % kinds.length], ...options }) } catch (error) { code = error.code }
-    engine.end()
-    parentPort.postMessage({ request, code })
+  const run = (request, sql) => {
+    let code
+    engine.queries([{
+      command: { sql, maxRows: 10, readOnly: false, rowFormat: 'object' },
+      begin(on) {
+        on.begin(request)
+        Atomics.store(current, 0, request)
+        return true
+      },
+      end: (on) => on.end(),
+      succeed: () => { code = 'ok' },
+      fail: (error) => { code = error.code },
+    }])
+    return code
   }
+  run(0, 'create table t (id integer primary key, v text)')
+  run(0, 'with recursive c(x) as (select 1 union all select x + 1 from c limit 1000) insert into t select x, x from c')
+  parentPort.postMessage({ connection: engine.connection })
+  for (let request = 1; request <= requests; request += 1)
+    parentPort.postMessage({ request, code: run(request, kinds[request % kinds.length]) })
   engine.close()
   parentPort.postMessage({ closed: true }) })`
 
@@ -105,4 +115,22 @@ describe('an interrupt from another thread', () => {
     expect(interruptOnce(connection, REQUESTS)).toBe(true)
     await thread.terminate()
   }, 60_000)
+
+  test('undoes what a statement that writes had written before its rows were read', () => {
+    const path = join(folder.dir, 'main.sqlite')
+    const { db, guard } = openDatabase({ path, maxSizeMb: 64, memoryMb: 64, role: 'writer' })
+    db.exec('create table t (v)')
+    guard.begin(1)
+    const insert = guard.prepare("insert into t values ('a'), ('b') returning v", 'tenant', shapeOf)
+    const limits = { rowsMax: -1, bytesMax: 1e9, rowBytesMax: 1e9 }
+    insert.open([], { rowFormat: 'array', format: 'ndjson', ...limits })
+    const columns = insert.part(1)
+    expect([columns, insert.part(1).rows]).toEqual([{ ...columns, rows: 0, last: false }, 1])
+    expect(interruptOnce(guard.connection, 1)).toBe(false)
+    expect(() => insert.part(1)).toThrow('interrupted')
+    guard.end()
+    expect(db.prepare('select count(*) from t').pluck().get()).toBe(0n)
+    guard.close()
+    db.close()
+  })
 })

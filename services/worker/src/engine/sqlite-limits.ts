@@ -22,10 +22,12 @@ export type GuardLimits = Readonly<Record<(typeof NAMES)[number], number>> & {
 
 const MB = 1024 * 1024
 
+export const BUSY_MS = 5000
+
 /** Generous to those who mean well, and within the memory that a worker has. */
 export function guardLimits(memoryMb: number): GuardLimits {
   return {
-    busyMs: 5000,
+    busyMs: BUSY_MS,
     // A value may exist several times over while a function makes it.
     valueBytes: Math.min(Math.max(Math.floor(memoryMb / 8), 8), 64) * MB,
     // A parsed text takes up to some fifty times its length.

@@ -10,6 +10,8 @@ interface NativeStatement {
   readonly id: number
   /** Bits of DOES. */
   readonly does: number
+  /** Memory that it takes, about. */
+  readonly bytes: number
   /** Numbered as SQLite does: an entry for each, its name as written, null for `?`. */
   readonly parameters: readonly (string | null)[]
   readonly columns: readonly NativeColumn[]
@@ -42,10 +44,18 @@ export interface NativeGuard {
     rowsMax: number,
     bytesMax: number,
     rowBytesMax: number,
-    out: Uint8Array,
+    /** Unless it is a stream. */
+    out?: Uint8Array,
   ): number
   more(connection: number, out: Uint8Array): number
+  /** `partOf` reads the number. */
+  part(connection: number, bytes: number): number
+  take(connection: number, out: Uint8Array): void
   stop(connection: number): void
+  step(connection: number, statement: number): void
+  allow(connection: number, ms: number): void
+  /** Bits of TRANSACTION. */
+  transaction(connection: number): number
   close(connection: number): void
 }
 
@@ -58,7 +68,9 @@ export interface NativeError extends Error {
 }
 
 export const MODE = { tenant: 0, readOnly: 1, platform: 2 } as const
-export const DOES = { write: 1, rows: 2, schema: 4, rowid: 8, explain: 16 } as const
+export const DOES = { write: 1, rows: 2, schema: 4, grows: 32 } as const
+export const TRANSACTION = { open: 1, defers: 2 } as const
+export const FORMAT = { arrays: 1, stream: 2, csv: 4 } as const
 export const STATE = { done: 0, more: 1, reshape: 2 } as const
 
 /** The library, which SQLite also loads, as an extension. */
@@ -80,6 +92,24 @@ export function nativeGuard(): NativeGuard {
   }
   return loaded
 }
+
+/** The result code of a statement that is refused because it would write, and for no other reason. */
+const WOULD_WRITE = 23 | (255 << 8)
+/** Of one that was ended by the time it was allowed, not by an interrupt. */
+const OUT_OF_TIME = 9 | (255 << 8)
+
+export const wouldWrite = (error: unknown): boolean =>
+  isNativeError(error) && error.resultCode === WOULD_WRITE
+
+export const isOutOfTime = (error: unknown): boolean =>
+  isNativeError(error) && error.resultCode === OUT_OF_TIME
+
+/** By SQLite's numbers: IOERR, CORRUPT, NOTADB. */
+const BROKEN = new Set([10, 11, 26])
+
+/** The file or the disk is at fault, and what the connection holds of it cannot be trusted. */
+export const isBroken = (error: unknown): boolean =>
+  isNativeError(error) && BROKEN.has(error.resultCode & 0xff)
 
 export const isNativeError = (error: unknown): error is NativeError =>
   error instanceof Error && 'resultCode' in error

@@ -3,10 +3,14 @@ import { EXIT, StartError } from '../exit-codes.ts'
 import { Guard } from './sqlite-guard.ts'
 import { guardLimits } from './sqlite-limits.ts'
 
+/** By what the memory for its cache is divided. All but the writer's are opened read-only. */
+const CACHE_SHARES = { writer: 16, reader: 32, pooled: 128 } as const
+
 export interface OpenOptions {
   readonly path: string
   readonly maxSizeMb: number
   readonly memoryMb: number
+  readonly role: keyof typeof CACHE_SHARES
 }
 
 export interface OpenDatabase {
@@ -17,14 +21,19 @@ export interface OpenDatabase {
 const WAL_KEPT_BYTES = 8 * 1024 * 1024
 
 /**
- * Opens the database with everything an acknowledged commit relies on, reads it back, and guards the connection.
+ * Opens the database, a writer with everything an acknowledged commit relies on, reads that back, and guards the
+ * connection.
  * @throws StartError if the file is not a database or a setting does not hold.
  */
 export function openDatabase(options: OpenOptions): OpenDatabase {
   const limits = guardLimits(options.memoryMb)
   let db: Database.Database | undefined
   try {
-    db = new Database(options.path, { timeout: limits.busyMs })
+    db = new Database(options.path, {
+      timeout: limits.busyMs,
+      readonly: options.role !== 'writer',
+    })
+    if (options.role === 'writer') db.pragma('journal_mode = WAL')
     configure(db, options)
     return { db, guard: new Guard(db, limits) }
   } catch (error) {
@@ -37,16 +46,16 @@ export function openDatabase(options: OpenOptions): OpenDatabase {
   }
 }
 
-function configure(db: Database.Database, { maxSizeMb, memoryMb }: OpenOptions): void {
+/** What a connection is told for itself. A reader is told what only a writer needs too, so that it says the same of it. */
+function configure(db: Database.Database, { maxSizeMb, memoryMb, role }: OpenOptions): void {
   db.defaultSafeIntegers(true)
-  db.pragma('journal_mode = WAL')
-  // In WAL the build's default is NORMAL, which an acknowledged commit does not survive at power loss.
-  db.pragma('synchronous = FULL')
   db.pragma('foreign_keys = ON')
   db.pragma('trusted_schema = OFF')
   db.pragma('cell_size_check = ON')
+  // In WAL the build's default is NORMAL, which an acknowledged commit does not survive at power loss.
+  db.pragma('synchronous = FULL')
   db.pragma(`journal_size_limit = ${WAL_KEPT_BYTES}`)
-  db.pragma(`cache_size = -${cacheKib(memoryMb)}`)
+  db.pragma(`cache_size = -${cacheKib(memoryMb, role)}`)
   const pageBytes = Number(db.pragma('page_size', { simple: true }))
   db.pragma(`max_page_count = ${Math.floor((maxSizeMb * 1024 * 1024) / pageBytes)}`)
   db.prepare('select count(*) from sqlite_schema').get()
@@ -56,9 +65,9 @@ function configure(db: Database.Database, { maxSizeMb, memoryMb }: OpenOptions):
   expect(db, 'trusted_schema', 0n)
 }
 
-/** A sixteenth of the memory: Node itself needs most of a small worker's. */
-const cacheKib = (memoryMb: number) =>
-  Math.min(Math.max((memoryMb * 1024) / 16, 2048), 256 * 1024) | 0
+/** Little: Node itself needs most of a small worker's memory. */
+const cacheKib = (memoryMb: number, role: OpenOptions['role']) =>
+  Math.max(Math.floor((Math.min(memoryMb, 4096) * 1024) / CACHE_SHARES[role]), 512)
 
 function expect(db: Database.Database, pragma: string, wanted: string | bigint): void {
   const found = db.pragma(pragma, { simple: true })

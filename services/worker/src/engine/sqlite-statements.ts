@@ -11,14 +11,18 @@ const CACHED_CHARACTERS_MAX = 4096
  */
 export class StatementCache {
   readonly #guard: Guard
+  readonly #bytesMax: number
   readonly #prepared = {
     tenant: new Map<string, GuardedStatement>(),
     readOnly: new Map<string, GuardedStatement>(),
   }
   readonly #seenOnce = new Set<string>()
+  #bytes = 0
 
-  constructor(guard: Guard) {
+  /** @param bytesMax what the statements may take together. */
+  constructor(guard: Guard, bytesMax: number) {
     this.#guard = guard
+    this.#bytesMax = bytesMax
   }
 
   /**
@@ -35,9 +39,8 @@ export class StatementCache {
       return use(known)
     }
     const statement = this.#guard.prepare(sql, mode, shapeOf)
-    if (!statement.changesSchema && this.#isSeenAgain(sql)) {
-      prepared.set(sql, statement)
-      if (prepared.size > STATEMENTS_MAX) this.#forgetOldest(prepared)
+    if (this.#isKept(statement, sql)) {
+      this.#keep(prepared, sql, statement)
       return use(statement)
     }
     try {
@@ -45,6 +48,11 @@ export class StatementCache {
     } finally {
       statement.finalize()
     }
+  }
+
+  #isKept(statement: GuardedStatement, sql: string): boolean {
+    if (statement.changesSchema || statement.bytes > this.#bytesMax / 4) return false
+    return this.#isSeenAgain(sql)
   }
 
   #isSeenAgain(sql: string): boolean {
@@ -56,10 +64,23 @@ export class StatementCache {
     return false
   }
 
+  #keep(prepared: Map<string, GuardedStatement>, sql: string, statement: GuardedStatement): void {
+    while (prepared.size >= STATEMENTS_MAX) this.#forgetOldest(prepared)
+    while (this.#bytes + statement.bytes > this.#bytesMax) this.#forgetOldest(this.#fuller())
+    prepared.set(sql, statement)
+    this.#bytes += statement.bytes
+  }
+
+  #fuller(): Map<string, GuardedStatement> {
+    const { tenant, readOnly } = this.#prepared
+    return tenant.size > readOnly.size ? tenant : readOnly
+  }
+
   #forgetOldest(prepared: Map<string, GuardedStatement>): void {
     const [oldest] = prepared
     if (!oldest) return
     prepared.delete(oldest[0])
+    this.#bytes -= oldest[1].bytes
     oldest[1].finalize()
   }
 
@@ -69,5 +90,6 @@ export class StatementCache {
       for (const statement of prepared.values()) statement.finalize()
       prepared.clear()
     }
+    this.#bytes = 0
   }
 }

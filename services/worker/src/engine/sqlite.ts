@@ -1,173 +1,233 @@
-import type { BatchRequest, QueryRequest, RowFormat } from '@db-forge/contract'
-import type { DescribeRequest } from '@db-forge/contract/wire'
-import type Database from 'better-sqlite3'
+import type { BatchCommand, DescribeRequest, StreamCommand } from '@db-forge/contract/wire'
 import { JsonText, type Payload, SlabPool } from '../json-text.ts'
 import { WorkerFailure } from '../worker-failure.ts'
-import type { Engine } from './engine.ts'
-import { shapeOf } from './sqlite-columns.ts'
+import {
+  type Engine,
+  type EngineStream,
+  type EngineTransaction,
+  type QueryJob,
+  WrongLane,
+} from './engine.ts'
+import { ANSWER_BYTES_MAX, Connection, type Statement } from './sqlite-connection.ts'
 import { describeSchema } from './sqlite-describe.ts'
 import { toFailure } from './sqlite-errors.ts'
-import type { Guard, GuardedStatement } from './sqlite-guard.ts'
-import { type OpenOptions, openDatabase } from './sqlite-open.ts'
-import { bindArguments } from './sqlite-parameters.ts'
-import { StatementCache } from './sqlite-statements.ts'
+import { GROUP_TIMES, GroupCommit, type GroupTimes } from './sqlite-group.ts'
+import { BUSY_MS } from './sqlite-limits.ts'
+import type { OpenOptions } from './sqlite-open.ts'
+import { ConnectionPool } from './sqlite-pool.ts'
+import { ChunkBuffers, ReadStream, WriteStream } from './sqlite-stream.ts'
+import { SqliteTransaction } from './sqlite-transaction.ts'
 
-/** Rows of an answer end here; a batch has this much for all its answers. */
-export const ANSWER_BYTES_MAX = 4 * 1024 * 1024
+/** A snapshot that is kept for long keeps the write-ahead log from being reused. */
+const SNAPSHOT_MS = 5
 
-interface Statement {
-  readonly sql: string
-  readonly params?: QueryRequest['params']
+/** At once, of each engine. */
+const READ_TRANSACTIONS_MAX = 4
+const STREAMS_MAX = 4
+
+export interface EngineOptions extends OpenOptions {
+  readonly role: 'writer' | 'reader'
+  readonly group?: GroupTimes
 }
-interface AnswerOptions {
-  readonly maxRows: number
-  readonly readOnly: boolean
-  readonly rowFormat: RowFormat
-}
 
-const NO_ROWS = { rowFormat: 'array', rowsMax: 0, bytesMax: 0, rowBytesMax: 0 } as const
-
-/** SQLite through better-sqlite3 and the guard, on one connection that reads and writes. */
+/** SQLite through better-sqlite3 and the guard: the one connection that writes, or one that reads. */
 export class SqliteEngine implements Engine {
   readonly name = 'sqlite'
   readonly version: string
-  readonly connection: number
-  readonly #db: Database.Database
-  readonly #guard: Guard
-  readonly #statements: StatementCache
-  readonly #begin: GuardedStatement
-  readonly #beginImmediate: GuardedStatement
-  readonly #commit: GuardedStatement
-  readonly #rollback: GuardedStatement
+  readonly #role: EngineOptions['role']
   readonly #slabs = new SlabPool(ANSWER_BYTES_MAX)
-  #schemaChanged = false
+  readonly #main: Connection
+  readonly #group: GroupCommit
+  readonly #snapshots: ConnectionPool
+  readonly #streams: ConnectionPool
+  readonly #buffers = new ChunkBuffers()
+  #transaction: SqliteTransaction | undefined
 
-  constructor(options: OpenOptions) {
-    const { db, guard } = openDatabase(options)
-    this.#db = db
-    this.#guard = guard
-    this.connection = guard.connection
-    this.#statements = new StatementCache(guard)
-    this.version = String(db.prepare('select sqlite_version()').pluck().get())
-    const platform = (sql: string) => guard.prepare(sql, 'platform', shapeOf)
-    this.#begin = platform('BEGIN')
-    this.#beginImmediate = platform('BEGIN IMMEDIATE')
-    this.#commit = platform('COMMIT')
-    this.#rollback = platform('ROLLBACK')
+  constructor(options: EngineOptions) {
+    this.#role = options.role
+    this.#main = new Connection(options, this.#slabs)
+    this.#snapshots = new ConnectionPool(options, this.#slabs, READ_TRANSACTIONS_MAX)
+    this.#streams = new ConnectionPool(options, this.#slabs, STREAMS_MAX)
+    this.#group = new GroupCommit(
+      this.#main,
+      (job) => this.#alone(job),
+      options.group ?? GROUP_TIMES,
+    )
+    this.version = String(this.#main.db.prepare('select sqlite_version()').pluck().get())
+  }
+
+  get connection(): number {
+    return this.#main.connection
   }
 
   begin(request: number): void {
-    this.#guard.begin(request)
+    this.#main.begin(request)
   }
 
   end(): void {
-    this.#guard.end()
+    this.#main.end()
   }
 
-  query(request: QueryRequest): Payload {
-    const text = new JsonText(this.#slabs)
-    try {
-      this.#run(request, request, text)
-    } catch (error) {
-      text.discard()
-      throw toFailure(error, request.sql)
-    } finally {
-      this.#settle()
-    }
-    return text.payload()
+  get overQuota(): boolean {
+    return this.#main.overQuota
   }
 
-  batch(request: BatchRequest): Payload {
+  set overQuota(yes: boolean) {
+    this.#main.overQuota = yes
+  }
+
+  queries(jobs: readonly QueryJob[]): void {
+    this.#expectIdle()
+    let left = jobs
+    while (left.length > 1)
+      left = left.slice(this.#role === 'writer' ? this.#group.run(left) : this.#snapshot(left))
+    if (left[0]) this.#alone(left[0])
+  }
+
+  batch(command: BatchCommand): Payload {
+    this.#expectIdle()
     const started = performance.now()
     const text = new JsonText(this.#slabs)
     text.add('{"results":[')
     try {
-      this.#transaction(request, text)
+      if (command.transaction === 'none') this.#each(command, text)
+      else this.#together(command, text)
     } catch (error) {
       text.discard()
       throw error
     } finally {
-      this.#settle()
+      this.#main.settle()
     }
     text.add(`],"durationMs":${millisecondsSince(started)}}`)
     return text.payload()
   }
 
-  describe(request: DescribeRequest): Payload {
+  describe(request: DescribeRequest, timeoutMs: number): Payload {
     try {
-      return JSON.stringify(describeSchema(this.#db, request))
+      return JSON.stringify(describeSchema(this.#main.db, request, timeoutMs))
     } catch (error) {
       throw toFailure(error, '')
+    }
+  }
+
+  openStream(command: StreamCommand): EngineStream {
+    if (this.#role === 'writer')
+      return new WriteStream(this.#main, command, this.#buffers, () => this.#expectIdle())
+    const connection = this.#streams.take('streams')
+    return new ReadStream(connection, command, this.#buffers, () => this.#streams.give(connection))
+  }
+
+  beginTransaction(mode: 'write' | 'read'): EngineTransaction {
+    this.#expectIdle()
+    if (mode === 'write') {
+      this.#transaction = new SqliteTransaction(this.#main, mode, () => {})
+      return this.#transaction
+    }
+    const connection = this.#snapshots.take('transactions that read')
+    return new SqliteTransaction(connection, mode, () => this.#snapshots.give(connection))
+  }
+
+  checkpoint(): void {
+    const main = this.#main
+    if (main.guard.inTransaction) return
+    main.guard.busyMs = 0
+    try {
+      main.say('checkpoint')
+    } catch (error) {
+      throw toFailure(error, '')
+    } finally {
+      main.guard.busyMs = BUSY_MS
+      main.settle()
     }
   }
 
   close(): void {
-    this.#settle()
-    this.#runPlatform(this.#guard.prepare('PRAGMA wal_checkpoint(TRUNCATE)', 'platform', shapeOf))
-    this.#guard.close()
-    this.#db.close()
+    this.#snapshots.close()
+    this.#streams.close()
+    this.#main.finish()
   }
 
-  #transaction(request: BatchRequest, text: JsonText): void {
+  /** Takes the locks of a read once for many. @returns how many it took. */
+  #snapshot(jobs: readonly QueryJob[]): number {
+    const until = performance.now() + SNAPSHOT_MS
+    let count = 0
+    this.#main.say('begin')
+    while (count < jobs.length && (count === 0 || performance.now() < until)) {
+      this.#run(jobs[count] as QueryJob)()
+      count += 1
+    }
+    this.#main.settle()
+    return count
+  }
+
+  #alone(job: QueryJob): void {
+    const tell = this.#run(job)
     try {
-      this.#runPlatform(request.readOnly ? this.#begin : this.#beginImmediate)
-      for (const [index, statement] of request.statements.entries()) {
-        if (index > 0) text.add(',')
-        this.#runOfBatch(statement, request, text, index)
+      this.#main.settle()
+    } finally {
+      tell()
+    }
+  }
+
+  /** @returns how to tell what came of it. */
+  #run(job: QueryJob): () => void {
+    if (!job.begin(this.#main)) return () => {}
+    const tell = this.#attempt(job)
+    job.end(this.#main)
+    return tell
+  }
+
+  #attempt(job: QueryJob): () => void {
+    const { command } = job
+    try {
+      const answer = this.#main.answer(command, command, (statement) => {
+        if (command.guess && statement.readOnly) throw new WrongLane()
+      })
+      return () => job.succeed(answer)
+    } catch (error) {
+      if (error instanceof WrongLane) return () => job.misplaced()
+      return () => job.fail(error)
+    }
+  }
+
+  /** Whatever else ran on the writer's connection would become part of its transaction, and end it. */
+  #expectIdle(): void {
+    if (this.#transaction?.open)
+      throw new WorkerFailure('database.busy', 'a transaction that writes is open')
+    this.#transaction = undefined
+  }
+
+  #each(command: BatchCommand, text: JsonText): void {
+    for (const [index, statement] of command.statements.entries())
+      this.#runOfBatch(statement, command, text, index)
+  }
+
+  #together(command: BatchCommand, text: JsonText): void {
+    const reads = command.readOnly || command.transaction === 'read'
+    try {
+      this.#main.say(reads ? 'begin' : 'beginImmediate')
+      for (const [index, statement] of command.statements.entries()) {
+        this.#runOfBatch(statement, { ...command, readOnly: reads }, text, index)
+        if (!this.#main.guard.inTransaction) throw endedBy(index)
       }
-      this.#runPlatform(this.#commit)
+      this.#main.say('commit')
     } catch (error) {
       throw toFailure(error, '')
     }
   }
 
-  #runOfBatch(statement: Statement, options: AnswerOptions, text: JsonText, index: number): void {
+  #runOfBatch(statement: Statement, command: BatchCommand, text: JsonText, index: number): void {
     try {
-      this.#run(statement, options, text)
-      if (!this.#db.inTransaction)
-        throw new WorkerFailure('sql.error', 'the statement ended the transaction')
+      if (index > 0) text.add(',')
+      this.#main.run(statement, command, text)
     } catch (error) {
       throw toFailure(error, statement.sql, { statement: index })
     }
   }
-
-  #run({ sql, params }: Statement, options: AnswerOptions, text: JsonText): void {
-    const { maxRows, readOnly, rowFormat } = options
-    const changesSchema = this.#statements.with(sql, readOnly, (statement) => {
-      const values = bindArguments(statement.parameters, params)
-      const bytesMax = ANSWER_BYTES_MAX - text.bytes
-      statement.run(
-        values,
-        { rowFormat, rowsMax: maxRows, bytesMax, rowBytesMax: ANSWER_BYTES_MAX },
-        text,
-      )
-      return statement.changesSchema
-    })
-    if (changesSchema) this.#forgetSchema()
-  }
-
-  #runPlatform(statement: GuardedStatement): void {
-    const nowhere = new JsonText(this.#slabs)
-    try {
-      statement.run([], NO_ROWS, nowhere)
-    } finally {
-      nowhere.discard()
-    }
-  }
-
-  /** What was known of columns no longer holds; nor will what is learnt now, should the batch be rolled back. */
-  #forgetSchema(): void {
-    this.#schemaChanged = true
-    this.#statements.clear()
-  }
-
-  /** No request leaves a transaction behind. */
-  #settle(): void {
-    if (this.#db.inTransaction) this.#runPlatform(this.#rollback)
-    if (this.#schemaChanged) this.#statements.clear()
-    this.#schemaChanged = false
-  }
 }
+
+const endedBy = (statement: number) =>
+  new WorkerFailure('sql.error', 'the statement ended the transaction', { statement })
 
 const millisecondsSince = (started: number) =>
   Math.round((performance.now() - started) * 1000) / 1000

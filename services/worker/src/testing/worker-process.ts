@@ -55,8 +55,13 @@ export class WorkerProcess {
     await Promise.race([this.#says('"msg":"ready"'), ended])
   }
 
+  /** The writer. */
   sql(): Promise<Link> {
     return Link.open(folderAt(this.dir).sqlSocket, DATABASE_ID)
+  }
+
+  reader(lane = 1): Promise<Link> {
+    return Link.open(folderAt(this.dir).laneSocket(lane), DATABASE_ID)
   }
 
   control(): Promise<Link> {

@@ -6,7 +6,7 @@ import { quote } from './identifier.ts'
 /** SQL with every identifier quoted and every value bound. */
 export interface Statement {
   readonly sql: string
-  readonly params: readonly InputValue[]
+  readonly params: InputValue[]
 }
 
 export interface ListOptions {

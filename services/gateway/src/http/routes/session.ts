@@ -2,7 +2,7 @@ import { api } from '@db-forge/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../../core/app-error.ts'
 import type { Credentials } from '../../core/credentials.ts'
-import { requireSameOrigin, SESSION_COOKIE } from '../auth.ts'
+import { requireSameOrigin, SESSION_COOKIE, sessionSecret } from '../auth.ts'
 import { mount } from '../mount.ts'
 
 /** Signing in to the dashboard: the token is exchanged for a cookie that no script can read. */
@@ -25,7 +25,7 @@ export function sessionRoutes(
   }))
   mount(app, routes.delete, async (_input, { request, reply }) => {
     requireSameOrigin(request)
-    const secret = request.cookies[SESSION_COOKIE]
+    const secret = sessionSecret(request.headers.cookie)
     if (secret !== undefined) {
       await credentials.closeSession(secret)
       onEnd(secret)

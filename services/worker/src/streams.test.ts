@@ -1,0 +1,170 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Link, Redirected, type RemoteError } from './testing/link.ts'
+import { temporaryFolder, WorkerProcess } from './testing/worker-process.ts'
+
+const ROWS = 200_000
+const ALL = "select x as id, printf('%08d', x) as v from n"
+
+const folder = temporaryFolder()
+let worker: WorkerProcess
+let control: Link
+let writer: Link
+let reader: Link
+
+beforeAll(async () => {
+  worker = await WorkerProcess.start(folder.dir)
+  control = await worker.control()
+  writer = await worker.sql()
+  reader = await worker.reader()
+  await writer.query('create table n (x integer primary key)')
+  await writer.query(
+    `insert into n with recursive c(x) as (select 1 union all select x + 1 from c limit ${ROWS}) select x from c`,
+  )
+})
+afterAll(async () => {
+  await worker.end('SIGKILL')
+  folder.remove()
+})
+
+const codeOf = (asked: Promise<unknown>): Promise<string> =>
+  asked.then(
+    () => 'ok',
+    (error: RemoteError) => error.error?.code ?? String(error),
+  )
+
+describe('a stream', () => {
+  test('gives all rows, with their columns first and its end last', async () => {
+    const stream = reader.stream(`${ALL} limit 2000`)
+    expect(await stream.end()).toMatchObject({ rowsAffected: 0, truncated: false })
+    expect(stream.columns).toMatchObject([{ name: 'id' }, { name: 'v' }])
+    expect(stream.rows).toBe(2000)
+    const rows = stream.text
+      .trim()
+      .split('\n')
+      .flatMap((line) => JSON.parse(line).rows)
+    expect(rows.length).toBe(2000)
+    expect(rows[1999]).toEqual({ id: 2000, v: '00002000' })
+  })
+
+  test('of CSV has its head even if there are no rows', async () => {
+    const stream = reader.stream('select x from n where x < 0', { format: 'csv' })
+    await stream.end()
+    expect([stream.text, stream.rows]).toEqual(['x\r\n', 0])
+  })
+
+  test('stops where its credit ends, to the byte, and goes on with more', async () => {
+    const stream = reader.stream(ALL, { credit: 100_000 })
+    let allowed = 100_000
+    const rowBytes = 64
+    for (const more of [0, 1000, 150_000]) {
+      if (more > 0) stream.credit(more)
+      allowed += more
+      await expect.poll(() => stream.bytes).toBeGreaterThan(allowed - rowBytes)
+      await sleep(50)
+      expect(stream.bytes).toBeLessThanOrEqual(allowed + rowBytes)
+    }
+    stream.credit(100_000_000)
+    await stream.end()
+    expect(stream.rows).toBe(ROWS)
+  })
+
+  test('of many rows leaves the memory as it is', async () => {
+    await reader.stream(ALL, { credit: 1e9 }).end()
+    const before = (await control.health()).memoryBytes
+    for (let round = 0; round < 3; round += 1) {
+      const stream = reader.stream(`${ALL} union all ${ALL}`, { credit: 1e9 })
+      await stream.end()
+      expect(stream.rows).toBe(2 * ROWS)
+    }
+    expect((await control.health()).memoryBytes - before).toBeLessThan(8 * 1024 * 1024)
+  })
+
+  test('is no obstacle for short reads in its lane, nor for other streams', async () => {
+    const streams = [1, 2, 3].map(() => reader.stream(ALL, { credit: 1e9 }))
+    let ended = 0
+    const all = Promise.all(
+      streams.map(async (stream) => {
+        await stream.end()
+        ended += 1
+      }),
+    )
+    let between = 0
+    while (ended === 0) {
+      await reader.query('select 1')
+      if (streams.every(({ rows }) => rows > 0) && ended === 0) between += 1
+    }
+    await all
+    expect(between).toBeGreaterThan(5)
+    expect(streams.map(({ rows }) => rows)).toEqual([ROWS, ROWS, ROWS])
+  })
+
+  test('is one of four at most', async () => {
+    const open = [1, 2, 3, 4].map(() => reader.stream(ALL, { credit: 1000 }))
+    await expect.poll(() => open.every(({ rows }) => rows > 0)).toBe(true)
+    expect(await codeOf(reader.stream(ALL).end())).toBe('database.busy')
+    for (const stream of open) stream.cancel()
+    expect(await Promise.all(open.map((stream) => codeOf(stream.end())))).toEqual(
+      open.map(() => 'query.cancelled'),
+    )
+    expect(await codeOf(reader.stream('select 1').end())).toBe('ok')
+  })
+
+  test('can be cancelled while it runs and gives nothing', async () => {
+    const stream = reader.stream(
+      'with recursive c(x) as (select 1 union all select x + 1 from c) select x from c where x < 0',
+    )
+    const code = codeOf(stream.end())
+    const timer = setInterval(() => {
+      stream.cancel()
+      void control.cancelRunning(reader, stream.id)
+    }, 20)
+    expect(await code).toBe('query.cancelled')
+    clearInterval(timer)
+  })
+
+  test('ends at its deadline, also while it waits for credit', async () => {
+    const stream = reader.stream(ALL, { credit: 1000, timeoutMs: 200 })
+    expect(await codeOf(stream.end())).toBe('query.timeout')
+    expect(stream.rows).toBeGreaterThan(0)
+  })
+
+  test('ends with its connection, so that others may begin', async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const other = await worker.reader()
+      const open = [1, 2, 3, 4].map(() => other.stream(ALL, { credit: 1000 }))
+      await expect.poll(() => open.every(({ rows }) => rows > 0)).toBe(true)
+      other.close()
+      await expect.poll(() => codeOf(reader.stream('select 1').end())).toBe('ok')
+    }
+  })
+
+  test('to a peer that does not read takes little memory and stops nobody', async () => {
+    const before = (await control.health()).memoryBytes
+    const lazy = await worker.reader()
+    lazy.socket.pause()
+    const stream = lazy.stream(ALL, { credit: 1e9 })
+    await sleep(200)
+    expect((await reader.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    expect((await control.health()).memoryBytes - before).toBeLessThan(8 * 1024 * 1024)
+    lazy.socket.resume()
+    await stream.end()
+    expect(stream.rows).toBe(ROWS)
+    lazy.close()
+  })
+
+  test('that writes is sent back by a reader and runs on the writer', async () => {
+    const sql = 'insert into n values (-1), (-2) returning x'
+    await expect(reader.stream(sql).end()).rejects.toThrow(Redirected)
+    const stream = writer.stream(sql)
+    expect(await stream.end()).toMatchObject({ rowsAffected: 2, truncated: false })
+    expect(stream.rows).toBe(2)
+    await expect(writer.stream('select 1', { guess: true }).end()).rejects.toThrow(Redirected)
+    await writer.query('delete from n where x < 0')
+  })
+
+  test('whose statement is wrong says so', async () => {
+    expect(await codeOf(reader.stream('select nothing from n').end())).toBe('sql.error')
+    expect(await codeOf(reader.stream('select abs(-9223372036854775808)').end())).toBe('sql.error')
+  })
+})

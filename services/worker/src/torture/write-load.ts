@@ -1,0 +1,92 @@
+import { type Link, LinkClosed, RemoteError } from '../testing/link.ts'
+import type { Ledger, Write } from './ledger.ts'
+
+const BATCH_ROWS = 5
+const INSERT = 'insert into writes (id, part) values (?, ?)'
+/** Told to a client only about what has not been done and will not be. */
+const SURE_REFUSAL = new Set(['database.busy', 'transaction.ended'])
+
+/** Writes of each kind at once over several connections, until the worker is gone. */
+export class WriteLoad {
+  readonly #ledger: Ledger
+  readonly #nextId: () => number
+  readonly #random: () => number
+
+  constructor(ledger: Ledger, nextId: () => number, random: () => number) {
+    this.#ledger = ledger
+    this.#nextId = nextId
+    this.#random = random
+  }
+
+  /** @param connect to the lane that writes. Ends when every connection has been closed. */
+  async run(connect: () => Promise<Link>): Promise<void> {
+    const links = await Promise.all([connect(), connect(), connect(), connect()])
+    const [first, second, third, fourth] = links as [Link, Link, Link, Link]
+    await Promise.all([
+      ...Array.from({ length: 12 }, () => this.#repeat(first, () => this.#single(first))),
+      ...Array.from({ length: 12 }, () => this.#repeat(second, () => this.#single(second))),
+      ...Array.from({ length: 2 }, () => this.#repeat(third, () => this.#batch(third))),
+      this.#repeat(fourth, () => this.#transaction(fourth)),
+    ])
+  }
+
+  async #repeat(link: Link, once: () => Promise<void>): Promise<void> {
+    try {
+      while (isOpen(link)) await once()
+    } catch (error) {
+      if (!(error instanceof LinkClosed)) throw error
+    }
+  }
+
+  #single(link: Link): Promise<void> {
+    const write = this.#ledger.open(this.#nextId(), 'single', 1)
+    return settle(
+      write,
+      link.query(INSERT, [write.id, 0]).then(() => undefined),
+    )
+  }
+
+  #batch(link: Link): Promise<void> {
+    const write = this.#ledger.open(this.#nextId(), 'batch', BATCH_ROWS)
+    const statements = Array.from({ length: BATCH_ROWS }, (_, part) => ({
+      sql: INSERT,
+      params: [write.id, part],
+    }))
+    return settle(
+      write,
+      link.batch(statements).then(() => undefined),
+    )
+  }
+
+  /** Held open for a moment, so that it is open at some of the kills; the other writers wait meanwhile. */
+  async #transaction(link: Link): Promise<void> {
+    await pause(this.#random() * 20)
+    if (!isOpen(link)) return
+    const write = this.#ledger.open(this.#nextId(), 'transaction', 3)
+    await settle(write, this.#transact(link, write))
+  }
+
+  async #transact(link: Link, write: Write): Promise<void> {
+    const transaction = await link.begin('write')
+    for (let part = 0; part < write.rows; part += 1)
+      await link.query(INSERT, [write.id, part], { transaction })
+    await pause(this.#random() * 10)
+    if (!isOpen(link)) throw new LinkClosed('while the transaction was open')
+    await link.commit(transaction)
+  }
+}
+
+async function settle(write: Write, done: Promise<void>): Promise<void> {
+  try {
+    await done
+    write.outcome = 'done'
+  } catch (error) {
+    if (!(error instanceof RemoteError)) throw error
+    if (!SURE_REFUSAL.has(error.error.code)) throw error
+    write.outcome = 'refused'
+  }
+}
+
+const isOpen = ({ socket }: Link) => !socket.closed
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
