@@ -1,4 +1,4 @@
-import type { WorkerHealth } from '@db-forge/contract/wire'
+import type { Cancelled, WorkerHealth } from '@db-forge/contract/wire'
 import { type Frame, FrameType } from '@db-forge/contract/wire/frame'
 import { type Connection, parseCancel, type Service, WorkerFailure } from '@db-forge/worker-kit'
 import type { Quota } from './engine/quota.ts'
@@ -42,6 +42,8 @@ export class Control implements Service {
         return
       case FrameType.cancel:
         this.#options.lane.cancel(parseCancel(frame.payload))
+        // What waits is answered itself as soon as what runs is, so it need not be told apart.
+        from.send(FrameType.result, frame.id, JSON.stringify({ begun: true } satisfies Cancelled))
         return
       case FrameType.addReader:
         throw new WorkerFailure('database.busy', 'one lane serves all requests of this engine')

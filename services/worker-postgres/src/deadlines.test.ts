@@ -50,7 +50,7 @@ describe.skipIf(unavailable())('deadlines and cancelling', () => {
     const codes = Promise.all([failure(first), failure(second)])
     await sleep(100)
     db.link.cancel(first.id)
-    db.control.cancelRunning(db.link, second.id)
+    expect(await db.control.cancelRunning(db.link, second.id)).toEqual({ begun: true })
     expect((await codes).map(({ code }) => code)).toEqual(['query.cancelled', 'query.cancelled'])
     expect((await other).rows).toMatchObject([{ other: 7 }])
   })
