@@ -14,7 +14,7 @@ import { EXIT } from '@db-forge/worker-kit'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { folderAt } from './folder.ts'
 import { failure } from './testing/failure.ts'
-import type { Link } from './testing/link.ts'
+import type { Link } from '@db-forge/worker-kit/testing/link'
 import { temporaryFolder, unavailable, WorkerProcess } from './testing/worker-process.ts'
 
 describe.skipIf(unavailable())('the life of a worker', () => {

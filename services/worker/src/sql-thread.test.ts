@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { folderAt } from './folder.ts'
 import type { FromSqlThread, SqlThreadData } from './sql-thread-messages.ts'
-import { Link } from './testing/link.ts'
+import { Link } from '@db-forge/worker-kit/testing/link'
 import { DATABASE_ID, temporaryFolder } from './testing/worker-process.ts'
 import { WorkerState } from './worker-state.ts'
 

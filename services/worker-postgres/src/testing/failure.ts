@@ -1,5 +1,5 @@
 import type { WorkerError } from '@db-forge/contract/wire'
-import { RemoteError } from './link.ts'
+import { RemoteError } from '@db-forge/worker-kit/testing/link'
 
 /** What a request fails with. */
 export async function failure(request: Promise<unknown>): Promise<WorkerError> {

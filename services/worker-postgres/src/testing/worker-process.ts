@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { folderAt } from '../folder.ts'
 import { type Binaries, findBinaries } from '../server/binaries.ts'
-import { Link } from './link.ts'
+import { Link } from '@db-forge/worker-kit/testing/link'
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 const DATABASE_ID = 'db_abcdefghij12'

@@ -7,7 +7,7 @@ import type {
 } from '@db-forge/contract'
 import type { DescribeRequest } from '@db-forge/contract/wire'
 import Database from 'better-sqlite3'
-import { WorkerFailure } from '../worker-failure.ts'
+import { WorkerFailure } from '@db-forge/worker-kit'
 
 interface TableRow {
   readonly name: string

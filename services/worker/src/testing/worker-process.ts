@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { folderAt } from '../folder.ts'
-import { Link } from './link.ts'
+import { Link } from '@db-forge/worker-kit/testing/link'
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 export const DATABASE_ID = 'db_abcdefghij12'
