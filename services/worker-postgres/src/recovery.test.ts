@@ -11,10 +11,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { VOLUME_MARKER } from '@db-forge/contract/wire/folder'
 import { EXIT } from '@db-forge/worker-kit'
+import type { Link } from '@db-forge/worker-kit/testing/link'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { folderAt } from './folder.ts'
 import { failure } from './testing/failure.ts'
-import type { Link } from '@db-forge/worker-kit/testing/link'
 import { temporaryFolder, unavailable, WorkerProcess } from './testing/worker-process.ts'
 
 describe.skipIf(unavailable())('the life of a worker', () => {

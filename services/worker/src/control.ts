@@ -1,6 +1,14 @@
 import type { WorkerHealth, WorkerNotice } from '@db-forge/contract/wire'
 import { type Frame, FrameType } from '@db-forge/contract/wire/frame'
-import { type Connection, type Listener, listen, parseCancel, type Identity, welcomeText, WorkerFailure } from '@db-forge/worker-kit'
+import {
+  type Connection,
+  type Identity,
+  type Listener,
+  listen,
+  parseCancel,
+  WorkerFailure,
+  welcomeText,
+} from '@db-forge/worker-kit'
 import type { Folder } from './folder.ts'
 import { folderSize } from './folder-size.ts'
 import type { EngineName, Lanes } from './lanes.ts'

@@ -1,5 +1,5 @@
-import Database from 'better-sqlite3'
 import { EXIT, StartError } from '@db-forge/worker-kit'
+import Database from 'better-sqlite3'
 
 /** How long a predecessor may take to die. */
 const WAIT_MS = 2000

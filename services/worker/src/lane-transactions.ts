@@ -1,5 +1,11 @@
 import type { BeginCommand, QueryCommand } from '@db-forge/contract/wire'
-import { type Connection, type Payload, errorFields, log, WorkerFailure } from '@db-forge/worker-kit'
+import {
+  type Connection,
+  errorFields,
+  log,
+  type Payload,
+  WorkerFailure,
+} from '@db-forge/worker-kit'
 import type { Engine, EngineTransaction } from './engine/engine.ts'
 import type { Runner } from './runner.ts'
 import type { Waiting } from './waiting.ts'

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
-import { StartError, log, type Identity, WorkerFailure } from '@db-forge/worker-kit'
+import { type Identity, log, StartError, WorkerFailure } from '@db-forge/worker-kit'
 import type { Config } from './config.ts'
 import type { Folder } from './folder.ts'
 import type { LaneClock } from './lane-clock.ts'

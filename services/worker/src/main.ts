@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { WorkerNotice } from '@db-forge/contract/wire'
-import { EXIT, StartError, type Listener, errorFields, log } from '@db-forge/worker-kit'
+import { EXIT, errorFields, type Listener, log, StartError } from '@db-forge/worker-kit'
 import { readConfig, setTempDir } from './config.ts'
 import { pushNotice, serveControl } from './control.ts'
 import { interruptOnce } from './engine/sqlite-interrupt.ts'

@@ -5,7 +5,17 @@
  */
 import type { BeginCommand } from '@db-forge/contract/wire'
 import { type Frame, FrameType } from '@db-forge/contract/wire/frame'
-import { type Connection, StartError, type Payload, errorFields, log, isTimed, parseCredit, type Request, WorkerFailure } from '@db-forge/worker-kit'
+import {
+  type Connection,
+  errorFields,
+  isTimed,
+  log,
+  type Payload,
+  parseCredit,
+  type Request,
+  StartError,
+  WorkerFailure,
+} from '@db-forge/worker-kit'
 import type { Engine } from './engine/engine.ts'
 import { LaneStreams } from './lane-streams.ts'
 import { LaneTransactions } from './lane-transactions.ts'

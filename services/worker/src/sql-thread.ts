@@ -3,7 +3,7 @@
  * copied between threads. All it shares with the control thread is the worker's state.
  */
 import { parentPort, workerData } from 'node:worker_threads'
-import { StartError, type Listener, listen, welcomeText } from '@db-forge/worker-kit'
+import { type Listener, listen, StartError, welcomeText } from '@db-forge/worker-kit'
 import type { Engine } from './engine/engine.ts'
 import { SqliteEngine } from './engine/sqlite.ts'
 import { Runner } from './runner.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Link, Redirected, type RemoteError } from '@db-forge/worker-kit/testing/link'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { temporaryFolder, WorkerProcess } from './testing/worker-process.ts'
 
 const ROWS = 200_000

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll } from 'vitest'
 import type { Link } from '@db-forge/worker-kit/testing/link'
+import { afterAll, beforeAll } from 'vitest'
 import { temporaryFolder, WorkerProcess } from './worker-process.ts'
 
 export interface SharedWorker {

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Link } from '@db-forge/worker-kit/testing/link'
 import { folderAt } from '../folder.ts'
 import { type Binaries, findBinaries } from '../server/binaries.ts'
-import { Link } from '@db-forge/worker-kit/testing/link'
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 const DATABASE_ID = 'db_abcdefghij12'

@@ -4,7 +4,7 @@ import type {
   QueryCommand,
   StreamCommand,
 } from '@db-forge/contract/wire'
-import { type Payload, type FailureDetails, WorkerFailure } from '@db-forge/worker-kit'
+import { type FailureDetails, type Payload, WorkerFailure } from '@db-forge/worker-kit'
 
 /**
  * What can be interrupted: a connection of the engine. From `begin` to `end` the request of this number, and no

@@ -1,7 +1,7 @@
 import type { QueryRequest, RowFormat } from '@db-forge/contract'
 import type { StreamCommand } from '@db-forge/contract/wire'
-import type Database from 'better-sqlite3'
 import { type Payload, WorkerFailure } from '@db-forge/worker-kit'
+import type Database from 'better-sqlite3'
 import { JsonText, type SlabPool } from '../json-text.ts'
 import { type Interruptible, WrongLane } from './engine.ts'
 import { shapeOf } from './sqlite-columns.ts'
