@@ -29,6 +29,9 @@ export const DatabaseState = z.enum([
 ])
 export type DatabaseState = z.output<typeof DatabaseState>
 
+/** No query may take longer, whoever sets its limit. */
+export const QUERY_TIMEOUT_MS_MAX = 3_600_000
+
 export const Limits = z.object({
   memoryMb: z.int().describe('Memory of the worker, MiB'),
   cpus: z.number().describe('Share of processors; 1 is one whole core'),
@@ -47,7 +50,7 @@ const limitFields = {
   queryTimeoutMs: z
     .int()
     .min(1)
-    .max(3_600_000)
+    .max(QUERY_TIMEOUT_MS_MAX)
     .describe('Milliseconds that a query may take unless it says otherwise'),
 }
 

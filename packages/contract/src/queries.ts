@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { DatabaseName } from './databases.ts'
+import { DatabaseName, QUERY_TIMEOUT_MS_MAX } from './databases.ts'
 import { Problem } from './errors.ts'
 import { route } from './route.ts'
 import { ColumnType, InputValue, JsonValue } from './values.ts'
@@ -14,8 +14,6 @@ export type Params = z.output<typeof Params>
 const sql = z.string().min(1).max(1_000_000)
 export const RowFormat = z.enum(['object', 'array'])
 export type RowFormat = z.output<typeof RowFormat>
-
-export const QUERY_TIMEOUT_MS_MAX = 3_600_000
 
 export const QueryId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/)
 export type QueryId = z.output<typeof QueryId>
@@ -182,6 +180,15 @@ export const statementErrors = [
   'worker.unreachable',
 ] as const
 
+/** And those that a statement in the caller's own words may end with. */
+const sqlErrors = [
+  ...statementErrors,
+  'sql.params',
+  'sql.multiple',
+  'sql.denied',
+  'result.too_large',
+] as const
+
 const exampleResult = {
   columns: [{ name: 'id', type: 'integer', declared: 'INTEGER' }],
   rows: [{ id: 1 }],
@@ -205,7 +212,7 @@ export const queries = {
     response: QueryResult,
     streams: { 'application/x-ndjson': StreamFrame, 'text/csv': z.string() },
     status: 200,
-    errors: [...statementErrors, 'sql.params', 'sql.multiple', 'sql.denied', 'result.too_large'],
+    errors: sqlErrors,
     examples: {
       body: { sql: 'select * from orders where id = ?', params: [1] },
       response: exampleResult,
@@ -222,7 +229,7 @@ export const queries = {
     body: BatchRequest,
     response: BatchResult,
     status: 200,
-    errors: [...statementErrors, 'sql.params', 'sql.multiple', 'sql.denied', 'result.too_large'],
+    errors: sqlErrors,
     examples: {
       body: {
         statements: [
@@ -299,15 +306,7 @@ export const queries = {
     body: QueryRequest,
     response: QueryResult,
     status: 200,
-    errors: [
-      ...statementErrors,
-      'sql.params',
-      'sql.multiple',
-      'sql.denied',
-      'result.too_large',
-      'transaction.not_found',
-      'transaction.ended',
-    ],
+    errors: [...sqlErrors, 'transaction.not_found', 'transaction.ended'],
   }),
   commit: route({
     id: 'commitTransaction',

@@ -1,5 +1,5 @@
 import { ApiError, urlOf } from '@db-forge/client'
-import { api, Problem } from '@db-forge/contract'
+import { api, Problem, QUERY_TIMEOUT_MS_MAX } from '@db-forge/contract'
 
 /**
  * Every row of a statement as CSV, streamed. It runs again, read-only, so nothing is changed twice.
@@ -14,7 +14,7 @@ export async function exportCsv(
   const response = await fetch(urlOf(api.queries.query, { params: { name } }), {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'text/csv' },
-    body: JSON.stringify({ sql, readOnly: true, timeoutMs: 3_600_000 }),
+    body: JSON.stringify({ sql, readOnly: true, timeoutMs: QUERY_TIMEOUT_MS_MAX }),
     signal,
   })
   if (!response.ok) throw new ApiError(Problem.parse(await response.json()))

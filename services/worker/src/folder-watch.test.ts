@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { folderBytesMax } from './folder-watch.ts'
-import type { Link, RemoteError } from './testing/link.ts'
+import { codeOf, type Link } from './testing/link.ts'
 import { temporaryFolder, WorkerProcess } from './testing/worker-process.ts'
 
 const MAX_SIZE_MB = 8
@@ -30,11 +30,6 @@ afterEach(async () => {
   folder.remove()
 })
 
-const codeOf = (asked: Promise<unknown>): Promise<string> =>
-  asked.then(
-    () => 'ok',
-    (error: RemoteError) => error.error?.code ?? String(error),
-  )
 const kinds = () => control.notices.map(({ kind }) => kind)
 const write = (id: number) =>
   writer.query(`insert or replace into t values (?, randomblob(${ROW_BYTES}))`, [id])

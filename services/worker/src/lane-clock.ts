@@ -1,5 +1,6 @@
 /**
- * What a lane runs at this moment, in shared memory: written by the lane, read and marked by the control thread.
+ * What a lane runs at this moment, and what it may not begin, in shared memory: the one is written by the lane, the
+ * other, and marks on what runs, by the control thread.
  * A request's number is written last and taken back first, so whoever reads the same number before and after has
  * read of one request.
  */
@@ -67,12 +68,12 @@ export class LaneClock {
     return this.#request
   }
 
-  /** To be called before a request begins. @returns whether it may not. */
-  isRefused({ session, id }: RequestName): boolean {
+  /** Notes that a request is about to begin. @returns whether it may. */
+  enter({ session, id }: RequestName): boolean {
     const begunBefore = this.#words[BEGUN_SESSION] === session ? this.#begunFrame : 0
     Atomics.store(this.#words, BEGUN_SESSION, session)
     Atomics.store(this.#words, BEGUN_FRAME, Math.max(begunBefore, id) | 0)
-    return this.#hasRefusal(session, id)
+    return !this.#hasRefusal(session, id)
   }
 
   /**

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeFrame, encodeTimedFrame, type Frame, FrameType } from '@db-forge/contract/wire/frame'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { folderAt } from './folder.ts'
-import { type Link, Redirected, type RemoteError } from './testing/link.ts'
+import { codeOf, type Link, Redirected } from './testing/link.ts'
 import { temporaryFolder, WorkerProcess } from './testing/worker-process.ts'
 
 const ENDLESS =
@@ -28,11 +28,6 @@ afterAll(async () => {
   folder.remove()
 })
 
-const codeOf = (asked: Promise<unknown>): Promise<string> =>
-  asked.then(
-    () => 'ok',
-    (error: RemoteError) => error.error?.code ?? String(error),
-  )
 const busyLanes = async () =>
   (await control.health()).lanes.filter(({ busyMs }) => busyMs !== null).map(({ lane }) => lane)
 const running = (lane: number) => expect.poll(busyLanes, { timeout: 5000 }).toContain(lane)

@@ -18,7 +18,7 @@ export class Runner {
 
   /** @throws WorkerFailure `query.cancelled` for what was cancelled while it waited. */
   admit(name: RequestName): void {
-    if (this.#clock.isRefused(name)) throw cancelled()
+    if (!this.#clock.enter(name)) throw cancelled()
   }
 
   begin(on: Interruptible, name: RequestName, deadlineMs: number, startedMs: number): void {

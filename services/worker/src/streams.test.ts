@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Link, Redirected, type RemoteError } from './testing/link.ts'
+import { codeOf, type Link, Redirected } from './testing/link.ts'
 import { temporaryFolder, WorkerProcess } from './testing/worker-process.ts'
 
 const ROWS = 200_000
@@ -26,12 +26,6 @@ afterAll(async () => {
   await worker.end('SIGKILL')
   folder.remove()
 })
-
-const codeOf = (asked: Promise<unknown>): Promise<string> =>
-  asked.then(
-    () => 'ok',
-    (error: RemoteError) => error.error?.code ?? String(error),
-  )
 
 describe('a stream', () => {
   test('gives all rows, with their columns first and its end last', async () => {

@@ -26,6 +26,13 @@ export class RemoteError extends Error {
   }
 }
 
+/** How a request ends: `ok`, or the code of its error. */
+export const codeOf = (asked: Promise<unknown>): Promise<string> =>
+  asked.then(
+    () => 'ok',
+    (error: RemoteError) => error.error?.code ?? String(error),
+  )
+
 /** The other kind of lane is the right one. */
 export class Redirected extends Error {}
 
