@@ -97,7 +97,11 @@ export const views: readonly View[] = [
           body: JSON.stringify({ sql }),
         }).catch(() => {})
       })
-      await page.getByRole('button', { name: /^Cancel query / }).waitFor()
+      // Other pages may have left one running too.
+      await page
+        .getByRole('button', { name: /^Cancel query / })
+        .first()
+        .waitFor()
     },
   },
   {
