@@ -5,6 +5,7 @@ const withProcesses = [
   'services/gateway/src/http/*.test.ts',
   'services/gateway/src/runtime/{docker,process,select-runtime}.test.ts',
   'services/worker/src/main.test.ts',
+  'services/worker-postgres/src/*.test.ts',
   'services/worker/src/torture/{kill,durability,bombs,fuzz}.test.ts',
 ]
 
@@ -18,7 +19,7 @@ export default defineConfig({
           name: 'units',
           include: [
             'packages/*/src/**/*.test.ts',
-            'services/{worker,gateway}/src/**/*.test.ts',
+            'services/{worker,worker-postgres,gateway}/src/**/*.test.ts',
             'services/frontend/{lib,components}/**/*.test.ts',
           ],
           exclude: withProcesses,

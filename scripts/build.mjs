@@ -20,7 +20,13 @@ export async function ensureBuilt() {
     writeStamp({ manifests })
   }
   const services = digest(
-    sourceFiles(['packages', 'services/gateway', 'services/worker', 'services/e2e']),
+    sourceFiles([
+      'packages',
+      'services/gateway',
+      'services/worker',
+      'services/worker-postgres',
+      'services/e2e',
+    ]),
     fingerprint,
   )
   if (

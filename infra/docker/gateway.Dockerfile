@@ -5,6 +5,7 @@ FROM node:24-trixie AS modules
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY packages/contract/package.json packages/contract/
+COPY packages/worker-kit/package.json packages/worker-kit/
 COPY services/worker/package.json services/worker/
 RUN npm ci --workspace=services/worker --omit=dev --ignore-scripts --no-audit --no-fund
 
@@ -49,6 +50,7 @@ COPY --from=production /app ./
 COPY --from=sqlite /better-sqlite3/build/Release/better_sqlite3.node node_modules/better-sqlite3/build/Release/
 COPY --from=guard /guard services/worker/dist/native
 COPY --from=build /app/packages/contract/dist packages/contract/dist
+COPY --from=build /app/packages/worker-kit/dist packages/worker-kit/dist
 COPY --from=build /app/services/gateway/dist services/gateway/dist
 COPY --from=build /app/services/worker/dist services/worker/dist
 # Runs as root, for Docker's socket and to give each worker its folder; compose takes root's other powers away.

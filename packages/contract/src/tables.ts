@@ -38,7 +38,10 @@ export type ForeignKeyInfo = z.output<typeof ForeignKeyInfo>
 
 export const TableInfo = z
   .object({
-    name: z.string(),
+    name: z
+      .string()
+      .describe('With its schema before it, and a dot, where that is not the usual one'),
+    schema: z.string().optional().describe('Of an engine that has schemas'),
     kind: z.enum(['table', 'view', 'virtual']),
     columns: z.array(ColumnInfo),
     primaryKey: z.array(z.string()),

@@ -2,7 +2,9 @@
  * SQL values in JSON, without loss.
  *
  * Null, text, finite reals and integers within ±(2^53−1) are JSON values. The others are strings that only the
- * column's type explains: in an `integer` column a string holds a larger integer, in a `blob` column base64.
+ * column's type explains: in an `integer` column a string holds a larger integer, in a `blob` column base64, in a
+ * `numeric` column a decimal number with all its digits, in a `json` column JSON text as the engine keeps it. Cells of a
+ * `boolean` column are true and false.
  * A value that its column's type does not explain (SQLite lets any cell hold any type) is an object with one
  * member that says what it is: `{"$blob":"…"}`. As input, such objects are accepted anywhere.
  */
@@ -11,7 +13,16 @@ import { z } from 'zod'
 export type SqlValue = null | boolean | number | bigint | string | Uint8Array
 
 /** What a column's cells are read as. `any`: nothing is known, so each cell that needs it is tagged. */
-export const ColumnType = z.enum(['integer', 'real', 'text', 'blob', 'any'])
+export const ColumnType = z.enum([
+  'integer',
+  'real',
+  'text',
+  'blob',
+  'any',
+  'boolean',
+  'numeric',
+  'json',
+])
 export type ColumnType = z.output<typeof ColumnType>
 
 const INT64 = /^-?\d{1,19}$/
@@ -31,7 +42,7 @@ export type TaggedValue = z.output<typeof TaggedValue>
 
 /** A cell of an answer. */
 export const JsonValue = z
-  .union([z.null(), z.number(), z.string(), TaggedValue])
+  .union([z.null(), z.number(), z.string(), z.boolean(), TaggedValue])
   .meta({ id: 'Value' })
 export type JsonValue = z.output<typeof JsonValue>
 
@@ -68,8 +79,8 @@ export function encodeInput(value: SqlValue): InputValue {
 }
 
 /** The value that a cell of an answer stands for. Integers are bigint only where number would round. */
-export function decodeValue(value: JsonValue, type: ColumnType): Exclude<SqlValue, boolean> {
-  if (value === null || typeof value === 'number') return value
+export function decodeValue(value: JsonValue, type: ColumnType): SqlValue {
+  if (value === null || typeof value === 'number' || typeof value === 'boolean') return value
   if (typeof value === 'string') {
     if (type === 'integer') return BigInt(value)
     return type === 'blob' ? fromBase64(value) : value

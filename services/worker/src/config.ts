@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path'
-import { EXIT, StartError } from './exit-codes.ts'
+import { EXIT, StartError } from '@db-forge/worker-kit'
 
 /** The launch contract: everything a worker is told, by its environment. */
 export interface Config {

@@ -7,9 +7,9 @@ import {
   FrameType,
   PROTOCOL_VERSION,
 } from '@db-forge/contract/wire/frame'
+import { Link, LinkClosed } from '@db-forge/worker-kit/testing/link'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { folderAt } from './folder.ts'
-import { Link, LinkClosed } from './testing/link.ts'
 import { DATABASE_ID, temporaryFolder, WorkerProcess } from './testing/worker-process.ts'
 
 const folder = temporaryFolder()

@@ -1,14 +1,18 @@
 import type { WorkerHealth, WorkerNotice } from '@db-forge/contract/wire'
 import { type Frame, FrameType } from '@db-forge/contract/wire/frame'
-import type { Connection } from './connection.ts'
+import {
+  type Connection,
+  type Identity,
+  type Listener,
+  listen,
+  parseCancel,
+  WorkerFailure,
+  welcomeText,
+} from '@db-forge/worker-kit'
 import type { Folder } from './folder.ts'
 import { folderSize } from './folder-size.ts'
 import type { EngineName, Lanes } from './lanes.ts'
-import { type Listener, listen } from './listen.ts'
-import { parseCancel } from './request.ts'
 import type { Watchdog } from './watchdog.ts'
-import { type Identity, welcomeText } from './welcome.ts'
-import { WorkerFailure } from './worker-failure.ts'
 import type { WorkerState } from './worker-state.ts'
 
 const REQUEST_BYTES_MAX = 64 * 1024

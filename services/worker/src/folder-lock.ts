@@ -1,5 +1,5 @@
+import { EXIT, StartError } from '@db-forge/worker-kit'
 import Database from 'better-sqlite3'
-import { EXIT, StartError } from './exit-codes.ts'
 
 /** How long a predecessor may take to die. */
 const WAIT_MS = 2000

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { codeOf, type Link } from '@db-forge/worker-kit/testing/link'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { folderBytesMax } from './folder-watch.ts'
-import { codeOf, type Link } from './testing/link.ts'
 import { temporaryFolder, WorkerProcess } from './testing/worker-process.ts'
 
 const MAX_SIZE_MB = 8

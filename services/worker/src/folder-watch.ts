@@ -1,7 +1,7 @@
 import type { WorkerNotice } from '@db-forge/contract/wire'
+import { log } from '@db-forge/worker-kit'
 import type { Folder } from './folder.ts'
 import { type FolderSize, folderSize } from './folder-size.ts'
-import { log } from './log.ts'
 import type { WorkerState } from './worker-state.ts'
 
 const MB = 1024 * 1024

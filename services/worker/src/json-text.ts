@@ -1,11 +1,4 @@
-/** JSON text ready to be sent: a string, or, where it is long, bytes in several parts. */
-export type Payload = string | LongText
-
-interface LongText {
-  readonly parts: readonly Buffer[]
-  /** To be called once the parts are sent. */
-  release(): void
-}
+import type { Payload } from '@db-forge/worker-kit'
 
 const SLAB_BYTES = 64 * 1024
 /** Text up to here becomes a string: short answers are encoded once, straight into their frame. */

@@ -1,10 +1,9 @@
 import type { StreamCommand } from '@db-forge/contract/wire'
 import { FrameType } from '@db-forge/contract/wire/frame'
-import type { Connection } from './connection.ts'
+import { type Connection, WorkerFailure } from '@db-forge/worker-kit'
 import { type Engine, type EngineStream, WrongLane } from './engine/engine.ts'
 import { cancelled, type Runner, timedOut } from './runner.ts'
 import type { Waiting } from './waiting.ts'
-import { WorkerFailure } from './worker-failure.ts'
 
 const STREAMS_MAX = 4
 const CHUNK_BYTES = 64 * 1024

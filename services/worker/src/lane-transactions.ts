@@ -1,11 +1,14 @@
 import type { BeginCommand, QueryCommand } from '@db-forge/contract/wire'
-import type { Connection } from './connection.ts'
+import {
+  type Connection,
+  errorFields,
+  log,
+  type Payload,
+  WorkerFailure,
+} from '@db-forge/worker-kit'
 import type { Engine, EngineTransaction } from './engine/engine.ts'
-import type { Payload } from './json-text.ts'
-import { errorFields, log } from './log.ts'
 import type { Runner } from './runner.ts'
 import type { Waiting } from './waiting.ts'
-import { WorkerFailure } from './worker-failure.ts'
 
 /** How long it is known why a transaction ended. */
 const REMEMBERED_MS = 60_000

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeFrame, encodeTimedFrame, type Frame, FrameType } from '@db-forge/contract/wire/frame'
+import { codeOf, type Link, Redirected } from '@db-forge/worker-kit/testing/link'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { folderAt } from './folder.ts'
-import { codeOf, type Link, Redirected } from './testing/link.ts'
 import { temporaryFolder, WorkerProcess } from './testing/worker-process.ts'
 
 const ENDLESS =

@@ -1,13 +1,10 @@
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
+import { type Identity, log, StartError, WorkerFailure } from '@db-forge/worker-kit'
 import type { Config } from './config.ts'
-import { StartError } from './exit-codes.ts'
 import type { Folder } from './folder.ts'
 import type { LaneClock } from './lane-clock.ts'
-import { log } from './log.ts'
 import type { FromSqlThread, SqlThreadData, ToSqlThread } from './sql-thread-messages.ts'
-import type { Identity } from './welcome.ts'
-import { WorkerFailure } from './worker-failure.ts'
 import { LANES_MAX, type WorkerState } from './worker-state.ts'
 
 const WRITER = 0

@@ -10,11 +10,11 @@ import {
 import { join } from 'node:path'
 import { Welcome, WorkerHealth } from '@db-forge/contract/wire'
 import { FrameType, PROTOCOL_VERSION } from '@db-forge/contract/wire/frame'
+import { EXIT } from '@db-forge/worker-kit'
+import { Link, LinkClosed, type RemoteError } from '@db-forge/worker-kit/testing/link'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { EXIT } from './exit-codes.ts'
 import { folderAt } from './folder.ts'
-import { Link, LinkClosed, type RemoteError } from './testing/link.ts'
 import { DATABASE_ID, temporaryFolder, WorkerProcess } from './testing/worker-process.ts'
 
 const ENDLESS =

@@ -4,16 +4,14 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { WorkerNotice } from '@db-forge/contract/wire'
+import { EXIT, errorFields, type Listener, log, StartError } from '@db-forge/worker-kit'
 import { readConfig, setTempDir } from './config.ts'
 import { pushNotice, serveControl } from './control.ts'
 import { interruptOnce } from './engine/sqlite-interrupt.ts'
-import { EXIT, StartError } from './exit-codes.ts'
 import { checkFolder, removeStaleSockets } from './folder.ts'
 import { type FolderLock, lockFolder } from './folder-lock.ts'
 import { FolderWatch } from './folder-watch.ts'
 import { Lanes } from './lanes.ts'
-import type { Listener } from './listen.ts'
-import { errorFields, log } from './log.ts'
 import { Watchdog } from './watchdog.ts'
 import { WorkerState } from './worker-state.ts'
 

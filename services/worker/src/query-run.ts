@@ -1,7 +1,7 @@
 import type { QueryCommand } from '@db-forge/contract/wire'
 import { FrameType } from '@db-forge/contract/wire/frame'
+import type { Payload } from '@db-forge/worker-kit'
 import type { Interruptible, QueryJob } from './engine/engine.ts'
-import type { Payload } from './json-text.ts'
 import type { Why } from './lane-clock.ts'
 import { explain, type Runner, timedOut } from './runner.ts'
 import type { Waiting } from './waiting.ts'

@@ -1,6 +1,6 @@
+import { WorkerFailure } from '@db-forge/worker-kit'
 import { Interrupted, type Interruptible } from './engine/engine.ts'
 import type { LaneClock, RequestName, Why } from './lane-clock.ts'
-import { WorkerFailure } from './worker-failure.ts'
 import type { WorkerState } from './worker-state.ts'
 
 /** Lets the control thread see what a lane runs, and turns what it interrupts into the reason for that. */

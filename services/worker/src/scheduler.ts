@@ -5,19 +5,24 @@
  */
 import type { BeginCommand } from '@db-forge/contract/wire'
 import { type Frame, FrameType } from '@db-forge/contract/wire/frame'
-import type { Connection } from './connection.ts'
+import {
+  type Connection,
+  errorFields,
+  isTimed,
+  log,
+  type Payload,
+  parseCredit,
+  type Request,
+  StartError,
+  WorkerFailure,
+} from '@db-forge/worker-kit'
 import type { Engine } from './engine/engine.ts'
-import { StartError } from './exit-codes.ts'
-import type { Payload } from './json-text.ts'
 import { LaneStreams } from './lane-streams.ts'
 import { LaneTransactions } from './lane-transactions.ts'
-import { errorFields, log } from './log.ts'
 import { QueryBatch } from './query-run.ts'
-import { isTimed, parseCredit, type Request } from './request.ts'
 import { cancelled, type Runner, timedOut } from './runner.ts'
 import { Waiting } from './waiting.ts'
 import { WaitingLine } from './waiting-line.ts'
-import { WorkerFailure } from './worker-failure.ts'
 
 const BATCH_MAX = 256
 /** From here on a request's garbage is collected at once: in a small container it would not fit twice. */

@@ -1,4 +1,4 @@
-import type { Identity } from './welcome.ts'
+import type { Identity } from '@db-forge/worker-kit'
 
 export interface SqlThreadData {
   /** Of the WorkerState. */

@@ -3,14 +3,12 @@
  * copied between threads. All it shares with the control thread is the worker's state.
  */
 import { parentPort, workerData } from 'node:worker_threads'
+import { type Listener, listen, StartError, welcomeText } from '@db-forge/worker-kit'
 import type { Engine } from './engine/engine.ts'
 import { SqliteEngine } from './engine/sqlite.ts'
-import { StartError } from './exit-codes.ts'
-import { type Listener, listen } from './listen.ts'
 import { Runner } from './runner.ts'
 import { Scheduler } from './scheduler.ts'
 import type { FromSqlThread, SqlThreadData, ToSqlThread } from './sql-thread-messages.ts'
-import { welcomeText } from './welcome.ts'
 import { WorkerState } from './worker-state.ts'
 
 const MB = 1024 * 1024

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { codeOf, type Link, Redirected } from '@db-forge/worker-kit/testing/link'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { codeOf, type Link, Redirected } from './testing/link.ts'
 import { temporaryFolder, WorkerProcess } from './testing/worker-process.ts'
 
 const ROWS = 200_000

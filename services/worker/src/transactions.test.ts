@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Link, RemoteError } from '@db-forge/worker-kit/testing/link'
 import Database from 'better-sqlite3'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { folderAt } from './folder.ts'
-import type { Link, RemoteError } from './testing/link.ts'
 import { temporaryFolder, WorkerProcess } from './testing/worker-process.ts'
 
 const ENDLESS =

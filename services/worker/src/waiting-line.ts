@@ -1,4 +1,4 @@
-import type { Connection } from './connection.ts'
+import type { Connection } from '@db-forge/worker-kit'
 import type { Waiting } from './waiting.ts'
 
 /** What waits for a lane, in the order of arrival. */

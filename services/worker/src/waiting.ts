@@ -1,7 +1,6 @@
 import type { Frame } from '@db-forge/contract/wire/frame'
-import type { Connection } from './connection.ts'
+import { type Connection, deadlineOf, parseRequest, type Request } from '@db-forge/worker-kit'
 import type { RequestName } from './lane-clock.ts'
-import { deadlineOf, parseRequest, type Request } from './request.ts'
 
 /** Beside its payload, about what a waiting request takes. */
 const ENTRY_BYTES = 256

@@ -4,8 +4,7 @@ import type {
   QueryCommand,
   StreamCommand,
 } from '@db-forge/contract/wire'
-import type { Payload } from '../json-text.ts'
-import { type FailureDetails, WorkerFailure } from '../worker-failure.ts'
+import { type FailureDetails, type Payload, WorkerFailure } from '@db-forge/worker-kit'
 
 /**
  * What can be interrupted: a connection of the engine. From `begin` to `end` the request of this number, and no

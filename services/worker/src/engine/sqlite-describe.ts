@@ -6,8 +6,8 @@ import type {
   TableInfo,
 } from '@db-forge/contract'
 import type { DescribeRequest } from '@db-forge/contract/wire'
+import { WorkerFailure } from '@db-forge/worker-kit'
 import Database from 'better-sqlite3'
-import { WorkerFailure } from '../worker-failure.ts'
 
 interface TableRow {
   readonly name: string

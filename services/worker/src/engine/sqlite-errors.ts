@@ -1,6 +1,6 @@
 import type { ErrorCode } from '@db-forge/contract'
+import { type FailureDetails, WorkerFailure } from '@db-forge/worker-kit'
 import Database from 'better-sqlite3'
-import { type FailureDetails, WorkerFailure } from '../worker-failure.ts'
 import { Interrupted } from './engine.ts'
 import { isNativeError, type NativeError } from './sqlite-native.ts'
 import { positionOf } from './sqlite-position.ts'

@@ -1,5 +1,4 @@
-import type { Payload } from '../json-text.ts'
-import { WorkerFailure } from '../worker-failure.ts'
+import { type Payload, WorkerFailure } from '@db-forge/worker-kit'
 import { Interrupted, type QueryJob, WrongLane } from './engine.ts'
 import type { Connection } from './sqlite-connection.ts'
 import { toFailure } from './sqlite-errors.ts'

@@ -1,5 +1,5 @@
+import { EXIT, StartError } from '@db-forge/worker-kit'
 import Database from 'better-sqlite3'
-import { EXIT, StartError } from '../exit-codes.ts'
 import { Guard } from './sqlite-guard.ts'
 import { guardLimits } from './sqlite-limits.ts'
 

@@ -1,5 +1,5 @@
 import type { Params } from '@db-forge/contract'
-import { WorkerFailure } from '../worker-failure.ts'
+import { WorkerFailure } from '@db-forge/worker-kit'
 import { type Binding, toBinding, ValueError } from './sqlite-values.ts'
 
 /** The parameters of a statement, numbered as SQLite does: an entry for each, its name as written, null for `?`. */

@@ -1,5 +1,5 @@
+import { WorkerFailure } from '@db-forge/worker-kit'
 import type { SlabPool } from '../json-text.ts'
-import { WorkerFailure } from '../worker-failure.ts'
 import { Connection } from './sqlite-connection.ts'
 import type { OpenOptions } from './sqlite-open.ts'
 

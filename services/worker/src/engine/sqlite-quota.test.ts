@@ -1,6 +1,6 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { StartError } from '@db-forge/worker-kit'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { StartError } from '../exit-codes.ts'
 import { commandOf, EngineUnderTest, failure, RecordedJob } from '../testing/engine.ts'
 
 let db: EngineUnderTest

@@ -1,6 +1,5 @@
 import type { QueryCommand } from '@db-forge/contract/wire'
-import type { Payload } from '../json-text.ts'
-import { WorkerFailure } from '../worker-failure.ts'
+import { type Payload, WorkerFailure } from '@db-forge/worker-kit'
 import type { EngineTransaction } from './engine.ts'
 import type { Connection } from './sqlite-connection.ts'
 import { toFailure } from './sqlite-errors.ts'

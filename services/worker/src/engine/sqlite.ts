@@ -1,6 +1,6 @@
 import type { BatchCommand, DescribeRequest, StreamCommand } from '@db-forge/contract/wire'
-import { JsonText, type Payload, SlabPool } from '../json-text.ts'
-import { WorkerFailure } from '../worker-failure.ts'
+import { type Payload, WorkerFailure } from '@db-forge/worker-kit'
+import { JsonText, SlabPool } from '../json-text.ts'
 import {
   type Engine,
   type EngineStream,

@@ -1,12 +1,11 @@
 import { join } from 'node:path'
 import type { BatchResult, QueryResult, SchemaInfo } from '@db-forge/contract'
 import type { QueryCommand } from '@db-forge/contract/wire'
+import { type Payload, WorkerFailure } from '@db-forge/worker-kit'
 import Database from 'better-sqlite3'
 import type { Interruptible, QueryJob } from '../engine/engine.ts'
 import { SqliteEngine } from '../engine/sqlite.ts'
 import type { GroupTimes } from '../engine/sqlite-group.ts'
-import type { Payload } from '../json-text.ts'
-import { WorkerFailure } from '../worker-failure.ts'
 import { temporaryFolder } from './worker-process.ts'
 
 const defaults = { maxRows: 1000, readOnly: false, rowFormat: 'object' } as const

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Link } from '@db-forge/worker-kit/testing/link'
 import { folderAt } from '../folder.ts'
-import { Link } from './link.ts'
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 export const DATABASE_ID = 'db_abcdefghij12'

@@ -1,4 +1,4 @@
-import { type Link, LinkClosed, Redirected, RemoteError } from '../testing/link.ts'
+import { type Link, LinkClosed, Redirected, RemoteError } from '@db-forge/worker-kit/testing/link'
 import { temporaryFolder, WorkerProcess } from '../testing/worker-process.ts'
 import { type Bomb, WORDS } from './bomb-list.ts'
 

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Link, RemoteError } from '@db-forge/worker-kit/testing/link'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Link, RemoteError } from '../testing/link.ts'
 import { temporaryFolder, WorkerProcess } from '../testing/worker-process.ts'
 import {
   answersBeforeSync,

@@ -1,4 +1,4 @@
-import { type Link, LinkClosed, RemoteError } from '../testing/link.ts'
+import { type Link, LinkClosed, RemoteError } from '@db-forge/worker-kit/testing/link'
 import type { Ledger, Write } from './ledger.ts'
 
 const BATCH_ROWS = 5

@@ -1,16 +1,13 @@
-/**
- * How a worker ends. The numbers are those of sysexits.h where one fits.
- *
- * A worker that dies by its watchdog has no code: SQL still runs on another thread, which `exit` would wait
- * for, so it is ended by SIGKILL (137), or by SIGABRT where it is process 1 and immune to that (134 or 139).
- */
+/** How a worker ends. The numbers are those of sysexits.h where one fits. */
 export const EXIT = {
-  /** Asked to stop; everything acknowledged is in the main file. */
+  /** Asked to stop; everything acknowledged is durable. */
   stopped: 0,
   /** A fault of the worker itself; the log has the error. */
   failed: 1,
-  /** The database file cannot be opened or is not a database. */
+  /** The data cannot be opened or is no database of this engine. */
   databaseUnusable: 65,
+  /** What the engine needs is not on this machine. */
+  engineUnavailable: 69,
   /** Another worker holds this folder. */
   folderInUse: 75,
   /** More than the worker's own folder can be seen. */

@@ -11,7 +11,7 @@ import {
   FrameType,
   PROTOCOL_VERSION,
 } from '@db-forge/contract/wire/frame'
-import type { Payload } from './json-text.ts'
+import type { Payload } from './payload.ts'
 import { parseJson } from './request.ts'
 import { RequestDecoder } from './request-decoder.ts'
 import { errorText, WorkerFailure } from './worker-failure.ts'

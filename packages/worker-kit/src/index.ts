@@ -1,0 +1,16 @@
+export { Connection, type Service } from './connection.ts'
+export { EXIT, StartError } from './exit-codes.ts'
+export { checkOwnFolder, checkSocketPath, shareWithGroup } from './folder.ts'
+export { type Listener, listen } from './listen.ts'
+export { errorFields, type Log, type LogFields, log } from './log.ts'
+export type { LongText, Payload } from './payload.ts'
+export {
+  deadlineOf,
+  isTimed,
+  parseCancel,
+  parseCredit,
+  parseRequest,
+  type Request,
+} from './request.ts'
+export { type Identity, welcomeText } from './welcome.ts'
+export { errorText, type FailureDetails, WorkerFailure } from './worker-failure.ts'

@@ -1,0 +1,154 @@
+import type { StreamCommand, StreamEnd } from '@db-forge/contract/wire'
+import { FrameType } from '@db-forge/contract/wire/frame'
+import { type Connection, WorkerFailure } from '@db-forge/worker-kit'
+import { nowMs } from '../clock.ts'
+import { ANSWER_BYTES_MAX } from '../engine/answer.ts'
+import { ByteText } from '../engine/byte-text.ts'
+import { type Columns, learntColumnsText } from '../engine/columns.ts'
+import { type Engine, elapsed } from '../engine/engine.ts'
+import { rowsToAsk } from '../engine/first-word.ts'
+import type { Interrupt } from '../engine/interrupt.ts'
+import { csvHead, csvRows, jsonRows, type RowWriter } from '../engine/row-writers.ts'
+import type { Session } from '../engine/sessions.ts'
+import type { Completion, RowSink } from '../engine/statement.ts'
+import { READER, TENANT } from '../server/roles.ts'
+
+const CHUNK_BYTES = 64 * 1024
+const COUNT_BYTES = 4
+
+/**
+ * An answer of any length. Rows go out as they come, in chunks, for as long as the gateway has given credit; without
+ * any, nothing is read from the server, which then waits with the next row.
+ */
+export class Stream implements RowSink {
+  readonly #engine: Engine
+  readonly #command: StreamCommand
+  readonly #connection: Connection
+  readonly #id: number
+  readonly #chunk = new ByteText()
+  #credit: number
+  #session: Session | null = null
+  #write: RowWriter | null = null
+  #meta: Promise<void> = Promise.resolve()
+  #metaSent = false
+  #rowsOfChunk = 0
+  #rows = 0
+  #truncated = false
+  #failure: WorkerFailure | null = null
+  #onSent: (() => void) | null = null
+
+  constructor(engine: Engine, command: StreamCommand, connection: Connection, id: number) {
+    this.#engine = engine
+    this.#command = command
+    this.#connection = connection
+    this.#id = id
+    this.#credit = command.credit
+  }
+
+  /** @returns JSON text of the StreamEnd. */
+  async run(interrupt: Interrupt): Promise<string> {
+    const { sql, readOnly, maxRows } = this.#command
+    this.#engine.check(sql, false)
+    const startedAt = nowMs()
+    const completion = await this.#engine.borrow(readOnly ? READER : TENANT, interrupt, (session) =>
+      this.#read(session, maxRows === null ? 0 : rowsToAsk(sql, maxRows), interrupt),
+    )
+    if (!this.#write) this.columns(completion.columns)
+    await this.#sendRest(interrupt)
+    const end: StreamEnd = {
+      rowsAffected: completion.rowsAffected,
+      durationMs: elapsed(startedAt),
+      truncated: this.#truncated,
+    }
+    return JSON.stringify(end)
+  }
+
+  credit(bytes: number): void {
+    this.#credit += bytes
+    this.#send()
+  }
+
+  columns(columns: Columns): void {
+    const { format, rowFormat } = this.#command
+    this.#write = format === 'csv' ? csvRows(columns) : jsonRows(columns, rowFormat)
+    this.#meta = Promise.resolve(learntColumnsText(columns, this.#engine.names)).then((text) => {
+      this.#connection.send(FrameType.meta, this.#id, text)
+      this.#metaSent = true
+      this.#send()
+    })
+    this.#meta.catch(() => undefined)
+    if (format === 'csv') {
+      this.#open()
+      csvHead(columns, this.#chunk)
+    }
+  }
+
+  row(row: Buffer): void {
+    if (this.#truncated || this.#failure) return
+    if (this.#rows === this.#command.maxRows) {
+      this.#truncated = true
+      return
+    }
+    if (this.#chunk.length === 0) this.#open()
+    else if (this.#rowsOfChunk > 0 && this.#command.format === 'ndjson') this.#chunk.byte(0x2c)
+    this.#write?.(row, this.#chunk)
+    this.#rowsOfChunk += 1
+    this.#rows += 1
+    if (this.#chunk.length >= CHUNK_BYTES) this.#send()
+  }
+
+  rowTooLarge(): void {
+    this.#failure = new WorkerFailure(
+      'result.too_large',
+      `a row is larger than ${ANSWER_BYTES_MAX} bytes`,
+    )
+    this.#session?.backend.destroy()
+  }
+
+  async #read(session: Session, rowsMax: number, interrupt: Interrupt): Promise<Completion> {
+    this.#session = session
+    // A server that waits for its reader hears no cancel, but it notices that the reader is gone.
+    interrupt.onTrip = () => session.backend.destroy()
+    try {
+      return await this.#engine.run(session, this.#command, rowsMax, this, interrupt)
+    } catch (error) {
+      throw this.#failure ?? error
+    } finally {
+      interrupt.onTrip = null
+      this.#session = null
+    }
+  }
+
+  #open(): void {
+    this.#chunk.utf8('\0'.repeat(COUNT_BYTES))
+    if (this.#command.format === 'ndjson') this.#chunk.ascii('{"rows":[')
+  }
+
+  /** Sends the chunk if it may be sent, and lets the server go on or not. */
+  #send(): void {
+    const full = this.#chunk.length >= CHUNK_BYTES || this.#session === null
+    const may = this.#metaSent && this.#credit > 0
+    if (full && may && this.#chunk.length > 0) this.#flush()
+    this.#session?.backend.hold(this.#chunk.length >= CHUNK_BYTES)
+    if (this.#chunk.length === 0) this.#onSent?.()
+  }
+
+  #flush(): void {
+    if (this.#command.format === 'ndjson') this.#chunk.ascii(']}\n')
+    const bytes = this.#chunk.take()
+    bytes.writeUInt32BE(this.#rowsOfChunk)
+    this.#rowsOfChunk = 0
+    this.#credit -= bytes.length - COUNT_BYTES
+    this.#connection.send(FrameType.rows, this.#id, { parts: [bytes], release: () => undefined })
+  }
+
+  async #sendRest(interrupt: Interrupt): Promise<void> {
+    await this.#meta
+    const sent = new Promise<void>((resolve, reject) => {
+      this.#onSent = resolve
+      interrupt.onTrip = () => reject(interrupt.failure())
+    })
+    this.#send()
+    await sent
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * A worker: the process that owns exactly one database, with a PostgreSQL server as its child. It alone speaks to the
+ * server's roles; it ends when the server does, and the server when it does.
+ */
+import { randomUUID } from 'node:crypto'
+import {
+  EXIT,
+  errorFields,
+  type Identity,
+  type Listener,
+  type LogFields,
+  listen,
+  log,
+  StartError,
+  welcomeText,
+} from '@db-forge/worker-kit'
+import { nowMs } from './clock.ts'
+import { type Config, readConfig } from './config.ts'
+import { Control } from './control.ts'
+import { ANSWER_BYTES_MAX } from './engine/answer.ts'
+import { Engine } from './engine/engine.ts'
+import { Platform } from './engine/platform.ts'
+import { Quota } from './engine/quota.ts'
+import { Sessions } from './engine/sessions.ts'
+import { Watchdog } from './engine/watchdog.ts'
+import { checkFolder, type Folder, removeStale } from './folder.ts'
+import { lockFolder } from './folder-lock.ts'
+import { Lane } from './lane/lane.ts'
+import { giveUpRoot } from './run-as.ts'
+import { findBinaries } from './server/binaries.ts'
+import { createData, dataMajor, writeAccessRules } from './server/data-directory.ts'
+import { Server } from './server/server.ts'
+import { sessionsMax, settings } from './server/settings.ts'
+
+/** What may run on after the wish to stop, before the server is asked to end. */
+const DRAIN_MS = 800
+const MEASURE_EVERY_MS = 2000
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
+
+/** What a signal does; handlers are never exchanged, since a signal between two of them would be lost. */
+let onStop: (signal: string) => void = () => process.exit(EXIT.stopped)
+
+async function main(): Promise<void> {
+  process.umask(0o007)
+  // Process 1 of a container ignores what it has no handler for.
+  for (const signal of STOP_SIGNALS) process.on(signal, () => onStop(signal))
+  const config = readConfig()
+  giveUpRoot(config)
+  const folder = checkFolder(config)
+  const { server, settled, version } = await startServer(config, folder)
+  let stopping = false
+  void server.exited.then((exit) => {
+    if (stopping) return
+    log('error', 'the server has ended', { ...exit })
+    process.exit(EXIT.failed)
+  })
+  const platform = new Platform(folder.serverSocket)
+  await platform.ready()
+  await Promise.all([settled, platform.restoreGrants()])
+  const worker = await serve(config, folder, { server, platform, version })
+  onStop = (signal) => {
+    if (stopping) return
+    stopping = true
+    stop(signal, worker, server).catch(fail)
+  }
+  log('info', 'ready', worker.report)
+}
+
+async function startServer(config: Config, folder: Folder) {
+  const lock = await lockFolder(folder)
+  const major = dataMajor(folder.data)
+  const binaries = findBinaries({ dir: config.binDir, major })
+  const settle =
+    major === null ? await createData(folder.data, binaries, config.templatesDir) : async () => {}
+  log('info', 'the data is there', {
+    major: binaries.major,
+    fresh: major === null,
+    afterMs: uptimeMs(),
+  })
+  removeStale(folder)
+  writeAccessRules(folder.data)
+  const { memoryMb, maxSizeMb } = config
+  const server = new Server({
+    binaries,
+    data: folder.data,
+    settings: settings({ memoryMb, maxSizeMb, socketDir: folder.runDir, major: binaries.major }),
+    memoryMb,
+    lockFd: lock.fd,
+  })
+  return { server, settled: settle(), version: binaries.version }
+}
+
+interface Parts {
+  readonly server: Server
+  readonly platform: Platform
+  readonly version: string
+}
+
+interface Running {
+  readonly lane: Lane
+  readonly sessions: Sessions
+  readonly platform: Platform
+  readonly listeners: readonly Listener[]
+  readonly report: LogFields
+}
+
+async function serve(config: Config, folder: Folder, parts: Parts): Promise<Running> {
+  const { server, platform, version } = parts
+  const identity: Identity = {
+    databaseId: config.databaseId,
+    workerId: randomUUID(),
+    specHash: config.specHash,
+  }
+  const max = sessionsMax(config.memoryMb)
+  const sessions = new Sessions({
+    path: folder.serverSocket,
+    platform,
+    sessionsMax: max,
+    messageBytesMax: ANSWER_BYTES_MAX,
+  })
+  const quota = new Quota(folder.data, config.maxSizeMb)
+  const watchdog = new Watchdog(platform, () => server.kill())
+  watchQuota(quota, watchdog)
+  const welcome = (lane: number | null) => (session: number) =>
+    welcomeText(
+      identity,
+      { name: 'postgres', version },
+      { lane, session, clockMs: nowMs(), ...(lane === null ? { lanes: [0] } : {}) },
+    )
+  let opened = 0
+  const lane = new Lane({
+    engine: new Engine(sessions, platform, quota),
+    watchdog,
+    databaseId: config.databaseId,
+    memoryMb: config.memoryMb,
+    transactionsMax: Math.max(2, Math.floor(max / 2)),
+    openSession: () => {
+      opened += 1
+      return opened
+    },
+    welcome: welcome(0),
+  })
+  const control = new Control({
+    lane,
+    watchdog,
+    quota,
+    contained: config.contained,
+    serverPid: () => server.pid,
+    welcome: welcome(null),
+  })
+  const listeners = [
+    await listen(folder.sqlSocket, lane),
+    await listen(folder.controlSocket, control),
+  ]
+  const report = {
+    ...identity,
+    engineVersion: version,
+    pid: process.pid,
+    serverPid: server.pid,
+    startMs: uptimeMs(),
+  }
+  return { lane, sessions, platform, listeners, report }
+}
+
+/** While something runs, the data may grow. */
+function watchQuota(quota: Quota, watchdog: Watchdog): void {
+  let measuring = false
+  setInterval(() => {
+    const oldest = watchdog.oldest()
+    if (!oldest || measuring) return
+    measuring = true
+    void quota.measure().finally(() => {
+      measuring = false
+      if (quota.farExceeded) watchdog.trip(oldest, 'quota.exceeded')
+    })
+  }, MEASURE_EVERY_MS).unref()
+}
+
+async function stop(signal: string, running: Running, server: Server): Promise<void> {
+  log('info', 'stopping', { signal })
+  const { lane, sessions, platform, listeners } = running
+  await lane.stop(DRAIN_MS)
+  sessions.close()
+  platform.close()
+  const exit = await server.stop()
+  await Promise.all(listeners.map((listener) => listener.close()))
+  log('info', 'stopped', { ...exit })
+  process.exit(EXIT.stopped)
+}
+
+const uptimeMs = () => Math.round(process.uptime() * 1000)
+
+function fail(error: unknown): void {
+  log('error', 'the worker failed', errorFields(error))
+  process.exit(EXIT.failed)
+}
+
+process.on('uncaughtException', fail)
+process.on('unhandledRejection', fail)
+main().catch((error: unknown) => {
+  if (!(error instanceof StartError)) return fail(error)
+  log('error', error.message, { exitCode: error.exitCode })
+  process.exit(error.exitCode)
+})

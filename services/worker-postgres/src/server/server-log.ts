@@ -1,0 +1,29 @@
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { log } from '@db-forge/worker-kit'
+
+const LINE = /^\[(\d+)\] ([A-Z]+\d?): {2}(.*)$/
+const LEVELS: Readonly<Record<string, 'info' | 'warn' | 'error'>> = {
+  WARNING: 'warn',
+  ERROR: 'warn',
+  FATAL: 'warn',
+  PANIC: 'error',
+}
+
+/** How a backend that runs out of memory accounts for it, over a hundred lines. */
+const MEMORY_ACCOUNT = / total in \d+ blocks; | more child contexts containing /
+
+/** The server's own lines become lines of the worker's log. */
+export function logLines(stderr: Readable): void {
+  createInterface({ input: stderr }).on('line', (line) => {
+    const [, pid, severity = '', text] = LINE.exec(line) ?? []
+    if (text === undefined && MEMORY_ACCOUNT.test(line)) return
+    if (text === undefined) log('warn', line.slice(0, 2000), { from: 'postgres' })
+    else
+      log(LEVELS[severity] ?? 'info', text.slice(0, 2000), {
+        from: 'postgres',
+        severity,
+        serverPid: Number(pid),
+      })
+  })
+}
