@@ -12,7 +12,7 @@ export const DatabaseName = z
 export const DatabaseId = z.string().regex(/^db_[a-z0-9]{12}$/)
 export type DatabaseId = z.output<typeof DatabaseId>
 
-export const EngineName = z.enum(['sqlite'])
+export const EngineName = z.enum(['sqlite', 'postgres'])
 export type EngineName = z.output<typeof EngineName>
 
 export const RuntimeKind = z.enum(['docker', 'process'])
@@ -29,6 +29,10 @@ export const DatabaseState = z.enum([
 ])
 export type DatabaseState = z.output<typeof DatabaseState>
 
+/** Whom a client that speaks the engine's own protocol signs in as: who may do anything in the database, or only read. */
+export const ConnectionRole = z.enum(['owner', 'reader'])
+export type ConnectionRole = z.output<typeof ConnectionRole>
+
 /** No query may take longer, whoever sets its limit. */
 export const QUERY_TIMEOUT_MS_MAX = 3_600_000
 
@@ -40,6 +44,10 @@ export const Limits = z.object({
     .int()
     .default(30_000)
     .describe('Milliseconds that a query may take unless it says otherwise'),
+  sessionQueryTimeoutMs: z
+    .int()
+    .default(0)
+    .describe('Milliseconds that a statement of a PostgreSQL session may take; 0 for no limit'),
 })
 export type Limits = z.output<typeof Limits>
 
@@ -52,6 +60,13 @@ const limitFields = {
     .min(1)
     .max(QUERY_TIMEOUT_MS_MAX)
     .describe('Milliseconds that a query may take unless it says otherwise'),
+  sessionQueryTimeoutMs: z
+    .int()
+    .min(0)
+    .max(QUERY_TIMEOUT_MS_MAX)
+    .describe(
+      'Milliseconds that a statement of a PostgreSQL session may take, whatever the session sets; 0 for no limit',
+    ),
 }
 
 export const DatabaseSpawn = z
@@ -61,6 +76,7 @@ export const DatabaseSpawn = z
     cpus: limitFields.cpus.optional(),
     maxSizeMb: limitFields.maxSizeMb.optional(),
     queryTimeoutMs: limitFields.queryTimeoutMs.optional(),
+    sessionQueryTimeoutMs: limitFields.sessionQueryTimeoutMs.optional(),
   })
   .meta({ id: 'DatabaseSpawn' })
 export type DatabaseSpawn = z.output<typeof DatabaseSpawn>
@@ -71,10 +87,32 @@ export const DatabasePatch = z
     cpus: limitFields.cpus.optional(),
     maxSizeMb: limitFields.maxSizeMb.optional(),
     queryTimeoutMs: limitFields.queryTimeoutMs.optional(),
+    sessionQueryTimeoutMs: limitFields.sessionQueryTimeoutMs.optional(),
   })
   .refine((patch) => Object.values(patch).some((value) => value !== undefined), 'nothing to change')
   .meta({ id: 'DatabasePatch' })
 export type DatabasePatch = z.output<typeof DatabasePatch>
+
+export const Connection = z
+  .object({
+    host: z.string(),
+    port: z.int(),
+    database: z.string(),
+    url: z.string().describe('Connection string of the owner, without the password'),
+  })
+  .meta({ id: 'Connection' })
+export type Connection = z.output<typeof Connection>
+
+/** Given once: what is kept of the password does not give it back. */
+export const Credentials = z
+  .object({
+    role: ConnectionRole,
+    user: z.string(),
+    password: z.string(),
+    url: z.string().describe('Connection string with the password'),
+  })
+  .meta({ id: 'Credentials' })
+export type Credentials = z.output<typeof Credentials>
 
 export const Database = z
   .object({
@@ -90,12 +128,22 @@ export const Database = z
     desired: z.enum(['running', 'stopped', 'pruned', 'deleted']).describe('What was asked for'),
     reason: z.string().nullable().describe('Why the state is not the desired one'),
     limits: Limits,
+    connection: Connection.nullable().describe(
+      "Where clients that speak the engine's own protocol connect; null where none can",
+    ),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
     revision: z.int().describe('Rises with each change'),
   })
   .meta({ id: 'Database' })
 export type Database = z.output<typeof Database>
+
+export const SpawnedDatabase = Database.extend({
+  credentials: Credentials.optional().describe(
+    'Of the owner of a new PostgreSQL database, this one time',
+  ),
+}).meta({ id: 'SpawnedDatabase' })
+export type SpawnedDatabase = z.output<typeof SpawnedDatabase>
 
 /** Which action a database allows in which state. The gateway enforces it; the dashboard reads it. */
 export const databaseActions = {
@@ -152,7 +200,14 @@ const exampleDatabase = {
   state: 'running',
   desired: 'running',
   reason: null,
-  limits: { memoryMb: 128, cpus: 1, maxSizeMb: 1024, queryTimeoutMs: 30_000 },
+  limits: {
+    memoryMb: 128,
+    cpus: 1,
+    maxSizeMb: 1024,
+    queryTimeoutMs: 30_000,
+    sessionQueryTimeoutMs: 0,
+  },
+  connection: null,
   createdAt: '2026-01-01T12:00:00.000Z',
   updatedAt: '2026-01-01T12:00:00.000Z',
   revision: 2,
@@ -170,10 +225,10 @@ export const databases = {
       'Answers once the database can be queried. Spawning a name again is safe: 200 with the same database if the options given are the ones it has, 409 if not. A stopped or pruned database is started.',
     params: byName,
     body: DatabaseSpawn.optional(),
-    response: Database,
+    response: SpawnedDatabase,
     status: 201,
     alsoStatus: 200,
-    errors: ['database.conflict', 'runtime.unavailable', 'database.failed'],
+    errors: ['database.conflict', 'engine.unavailable', 'runtime.unavailable', 'database.failed'],
     examples: { body: { engine: 'sqlite' }, response: exampleDatabase },
   }),
   list: route({
@@ -217,7 +272,7 @@ export const databases = {
     scope: 'admin',
     summary: 'Change the limits of a database',
     description:
-      'A running database restarts with its new limits; queries that run then fail with worker.restarted. A new `queryTimeoutMs` alone needs no restart.',
+      'A running database restarts with its new limits; queries that run then fail with worker.restarted. New timeouts alone need no restart.',
     params: byName,
     body: DatabasePatch,
     response: Database,
@@ -236,6 +291,35 @@ export const databases = {
     response: z.undefined(),
     status: 204,
     errors: [unknown, 'runtime.unavailable'],
+  }),
+  credentials: route({
+    id: 'createCredentials',
+    method: 'POST',
+    path: '/admin/databases/{name}/credentials',
+    tag: 'databases',
+    scope: 'admin',
+    summary: 'Give a role of a PostgreSQL database a new password',
+    description:
+      'The password is made here, answered this one time, and replaces the one before. Sessions that are open go on unless `endSessions` is set.',
+    params: byName,
+    body: z
+      .strictObject({
+        role: ConnectionRole.default('owner'),
+        endSessions: z.boolean().default(false),
+      })
+      .default({ role: 'owner', endSessions: false }),
+    response: Credentials,
+    status: 201,
+    errors: [unknown, 'engine.unsupported', 'database.stopped', 'database.failed'],
+    examples: {
+      body: { role: 'reader' },
+      response: {
+        role: 'reader',
+        user: 'reader',
+        password: 'q2Vd…',
+        url: 'postgres://reader:q2Vd…@127.0.0.1:5432/shop',
+      },
+    },
   }),
   start: route({
     id: 'startDatabase',

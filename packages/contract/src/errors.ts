@@ -14,6 +14,8 @@ export const ERRORS = {
   'database.not_found': { status: 404, title: 'There is no such database' },
   'database.conflict': { status: 409, title: 'A database of this name exists with other options' },
   'database.stopped': { status: 409, title: 'The database is stopped' },
+  'engine.unavailable': { status: 503, title: 'This engine cannot be run here' },
+  'engine.unsupported': { status: 409, title: 'The engine of this database has no such thing' },
   'database.failed': { status: 503, title: 'The database could not be started' },
   'database.busy': { status: 503, title: 'The database is busy' },
   'table.not_found': { status: 404, title: 'There is no such table' },

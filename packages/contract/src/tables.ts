@@ -119,6 +119,18 @@ export type TableAlter = z.output<typeof TableAlter>
 
 const inDatabase = z.object({ name: DatabaseName })
 const inTable = z.object({ name: DatabaseName, table: name })
+
+export const ExtensionInfo = z
+  .object({
+    name: z.string(),
+    version: z.string().describe('That would be installed'),
+    installedVersion: z.string().nullable(),
+    trusted: z.boolean().describe('Whether the owner may install it, with CREATE EXTENSION'),
+    comment: z.string().nullable(),
+  })
+  .meta({ id: 'ExtensionInfo' })
+export type ExtensionInfo = z.output<typeof ExtensionInfo>
+
 export const tables = {
   schema: route({
     id: 'getSchema',
@@ -146,6 +158,18 @@ export const tables = {
     response: TableInfo,
     status: 200,
     errors: ['table.not_found', ...statementErrors],
+  }),
+  extensions: route({
+    id: 'listExtensions',
+    method: 'GET',
+    path: '/api/db/{name}/extensions',
+    tag: 'tables',
+    scope: 'data',
+    summary: 'Extensions of a PostgreSQL database: those installed and those that can be',
+    params: inDatabase,
+    response: z.object({ items: z.array(ExtensionInfo) }).meta({ id: 'ExtensionList' }),
+    status: 200,
+    errors: ['engine.unsupported', ...statementErrors],
   }),
   create: route({
     id: 'createTable',

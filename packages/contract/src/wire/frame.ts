@@ -55,6 +55,10 @@ export const FrameType = {
    * beginning; answered by result (Cancelled). Either way the request itself is answered once its lane comes to it.
    */
   cancel: 31,
+  /** Control socket: ConfigureCommand. Answered by an empty object. */
+  configure: 32,
+  /** Control socket: PasswordCommand. Answered by an empty object. */
+  setPassword: 33,
 } as const
 export type FrameType = (typeof FrameType)[keyof typeof FrameType]
 

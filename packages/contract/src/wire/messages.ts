@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { DatabaseId } from '../databases.ts'
+import { type ConnectionRole, DatabaseId } from '../databases.ts'
 import { ErrorCode, SqlPosition } from '../errors.ts'
 import type { Params, RowFormat } from '../queries.ts'
 
@@ -87,6 +87,22 @@ export interface CancelCommand {
   readonly lane: number
   readonly session: number
   readonly id: number
+}
+
+/** What clients that speak the engine's own protocol meet; told at each connection, and whenever it changes. */
+export interface ConfigureCommand {
+  /** The name that they find the database under. */
+  readonly databaseName: string
+  /** Milliseconds that a statement of theirs may take; 0 for no limit. */
+  readonly sessionQueryTimeoutMs: number
+}
+
+export interface PasswordCommand {
+  readonly role: ConnectionRole
+  /** `SCRAM-SHA-256$…` as PostgreSQL keeps it: the password itself cannot be had from it. */
+  readonly verifier: string
+  /** Ends what is connected as this role from outside. */
+  readonly endSessions: boolean
 }
 
 /** `begun` false: the request has not begun, and will not. */

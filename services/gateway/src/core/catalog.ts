@@ -65,7 +65,7 @@ export class Catalog {
 
   /** As the API shows it. */
   present(row: DatabaseRow): Database {
-    return { ...row, runtime: this.#runtime }
+    return { ...row, runtime: this.#runtime, connection: null }
   }
 
   #changed(row: DatabaseRow): DatabaseRow {

@@ -236,6 +236,7 @@ function limitsOf(base: Limits, changes: DatabasePatch): Limits {
     cpus: changes.cpus ?? base.cpus,
     maxSizeMb: changes.maxSizeMb ?? base.maxSizeMb,
     queryTimeoutMs: changes.queryTimeoutMs ?? base.queryTimeoutMs,
+    sessionQueryTimeoutMs: changes.sessionQueryTimeoutMs ?? base.sessionQueryTimeoutMs,
   }
 }
 

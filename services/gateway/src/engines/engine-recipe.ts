@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { DatabaseId, EngineName, Limits } from '@db-forge/contract'
 import type { WorkerSpec } from '../runtime/worker-runtime.ts'
 
@@ -5,8 +6,27 @@ import type { WorkerSpec } from '../runtime/worker-runtime.ts'
 export interface EngineRecipe {
   readonly name: EngineName
   readonly defaultLimits: Limits
+  /** The least that its worker can do its work with, MiB. */
+  readonly memoryMbMin: number
+  /** Whether clients can speak a protocol of the engine's own with it. */
+  readonly hasSessions: boolean
   workerSpec(database: { readonly id: DatabaseId; readonly limits: Limits }): WorkerSpec
 }
 
 /** An engine that is not registered does not compile. */
 export type EngineRegistry = Readonly<Record<EngineName, EngineRecipe>>
+
+export function engineRecipe(recipe: Omit<EngineRecipe, 'workerSpec'>): EngineRecipe {
+  return {
+    ...recipe,
+    workerSpec({ id, limits: { memoryMb, cpus, maxSizeMb } }) {
+      const parts = JSON.stringify([recipe.name, memoryMb, cpus, maxSizeMb])
+      return {
+        databaseId: id,
+        engine: recipe.name,
+        limits: { memoryMb, cpus, maxSizeMb },
+        hash: createHash('sha256').update(parts).digest('hex').slice(0, 16),
+      }
+    },
+  }
+}

@@ -1,4 +1,5 @@
 import type { EngineRegistry } from './engine-recipe.ts'
+import { postgres } from './postgres.ts'
 import { sqlite } from './sqlite.ts'
 
-export const engines: EngineRegistry = { sqlite }
+export const engines: EngineRegistry = { sqlite, postgres }

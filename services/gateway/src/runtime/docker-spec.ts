@@ -35,7 +35,7 @@ const unprivileged = z.int().min(1).max(2_147_483_647)
 const Input = z.object({
   spec: z.object({
     databaseId: id,
-    engine: z.enum(['sqlite']),
+    engine: z.enum(['sqlite', 'postgres']),
     hash: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
     limits: z.object({
       memoryMb: z.int().min(32).max(1_048_576),

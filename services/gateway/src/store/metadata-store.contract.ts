@@ -12,7 +12,13 @@ const draft = (
   state: 'starting',
   desired: 'running',
   reason: null,
-  limits: { memoryMb: 64, cpus: 1, maxSizeMb: 10, queryTimeoutMs: 30_000 },
+  limits: {
+    memoryMb: 64,
+    cpus: 1,
+    maxSizeMb: 10,
+    queryTimeoutMs: 30_000,
+    sessionQueryTimeoutMs: 0,
+  },
 })
 
 /** What every metadata store promises. */
