@@ -1,4 +1,5 @@
 export * from './api.ts'
+export * from './connections.ts'
 export * from './databases.ts'
 export * from './errors.ts'
 export * from './platform.ts'

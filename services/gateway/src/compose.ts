@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { DatabaseState } from '@db-forge/contract'
+import type { DatabaseState, EngineName } from '@db-forge/contract'
 import { VOLUME_MARKER } from '@db-forge/contract/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
@@ -21,7 +21,7 @@ import { Metrics } from './http/metrics.ts'
 import { createServer } from './http/server.ts'
 import { type DataLayout, dataLayout } from './runtime/data-layout.ts'
 import { folderSize } from './runtime/folder-size.ts'
-import { selectRuntime } from './runtime/select-runtime.ts'
+import { selectRuntime, type WorkerProgram } from './runtime/select-runtime.ts'
 import { lockData } from './store/data-lock.ts'
 import { KyselyStore } from './store/kysely-store.ts'
 import type { MetadataStore } from './store/metadata-store.ts'
@@ -140,15 +140,22 @@ async function chooseRuntime(
   instanceId: string,
   log: Logger,
 ): ReturnType<typeof selectRuntime> {
+  const program = (engine: EngineName, entry: string): WorkerProgram => ({
+    entry: fileURLToPath(import.meta.resolve(entry)),
+    image: config.workerImages[engine] ?? `db-forge/worker-${engine}:${readVersion()}`,
+    // An image that the user names is taken as it is.
+    buildContext: config.workerImages[engine] === undefined ? config.buildContext : undefined,
+  })
   const chosen = await selectRuntime({
     mode: config.runtime,
     layout,
     instanceId,
-    workerEntry: fileURLToPath(import.meta.resolve('@db-forge/worker')),
-    image: config.workerImageSqlite ?? `db-forge/worker-sqlite:${readVersion()}`,
-    // An image that the user names is taken as it is.
-    buildContext: config.workerImageSqlite === undefined ? config.buildContext : undefined,
-    onProgress: (line) => log.info({ line }, 'building the worker image'),
+    workers: {
+      sqlite: program('sqlite', '@db-forge/worker'),
+      postgres: program('postgres', '@db-forge/worker-postgres'),
+    },
+    searchPath: config.searchPath,
+    onProgress: (line) => log.info({ line }, 'building a worker image'),
   })
   log.info({ runtime: chosen.runtime.kind, reason: chosen.reason }, 'runtime selected')
   return chosen

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { EngineName } from '@db-forge/contract'
 import { z } from 'zod'
 
 const list = z.string().transform((text) =>
@@ -30,6 +31,7 @@ const Settings = z.object({
   DBFORGE_BODY_LIMIT_MB: z.coerce.number().min(0.001).max(256).default(16),
   DBFORGE_STOP_GRACE_MS: z.coerce.number().int().min(0).default(25_000),
   DBFORGE_WORKER_IMAGE_SQLITE: z.string().optional(),
+  DBFORGE_WORKER_IMAGE_POSTGRES: z.string().optional(),
   DBFORGE_BUILD_CONTEXT: z.string().optional(),
 })
 
@@ -51,9 +53,11 @@ export interface Config {
   readonly trustedProxies: readonly string[]
   readonly bodyBytesMax: number
   readonly stopGraceMs: number
-  readonly workerImageSqlite: string | undefined
+  readonly workerImages: Readonly<Record<EngineName, string | undefined>>
   /** A checkout that missing worker images can be built from. */
   readonly buildContext: string | undefined
+  /** Where workers that are processes look for programs. */
+  readonly searchPath: string | undefined
 }
 
 export class ConfigError extends Error {}
@@ -90,8 +94,12 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config 
     trustedProxies: s.DBFORGE_TRUSTED_PROXIES,
     bodyBytesMax: Math.round(s.DBFORGE_BODY_LIMIT_MB * 1024 * 1024),
     stopGraceMs: s.DBFORGE_STOP_GRACE_MS,
-    workerImageSqlite: s.DBFORGE_WORKER_IMAGE_SQLITE,
+    workerImages: {
+      sqlite: s.DBFORGE_WORKER_IMAGE_SQLITE,
+      postgres: s.DBFORGE_WORKER_IMAGE_POSTGRES,
+    },
     buildContext: s.DBFORGE_BUILD_CONTEXT ? resolve(s.DBFORGE_BUILD_CONTEXT) : undefined,
+    searchPath: env['PATH'],
   }
 }
 

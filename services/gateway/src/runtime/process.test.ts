@@ -15,13 +15,16 @@ import {
 } from './worker-runtime.contract.ts'
 import { RuntimeUnavailableError, WorkerStartError } from './worker-runtime.ts'
 
-const workerEntry = fileURLToPath(new URL('../../../worker/dist/main.js', import.meta.url))
+const entryOf = (service: string) =>
+  fileURLToPath(new URL(`../../../${service}/dist/main.js`, import.meta.url))
+const entries = { sqlite: entryOf('worker'), postgres: entryOf('worker-postgres') }
+const searchPath = process.env['PATH']
 
 async function start(): Promise<RuntimeUnderTest> {
   const layout = dataLayout(await mkdtemp(join(tmpdir(), 'dbf-')))
   return {
     layout,
-    another: () => new ProcessRuntime({ layout, workerEntry }),
+    another: () => new ProcessRuntime({ layout, entries, searchPath }),
     async killWorker(id) {
       process.kill((await workerIdentity(layout, id)).pid, 'SIGKILL')
     },
@@ -82,7 +85,7 @@ describe('process runtime', () => {
     await runtime.ensure(testSpec(id))
     const { pid } = await workerIdentity(layout, id)
     process.kill(pid, 'SIGSTOP')
-    const next = new ProcessRuntime({ layout, workerEntry, readyTimeoutMs: 3000, graceMs: 300 })
+    const next = new ProcessRuntime({ layout, entries, readyTimeoutMs: 3000, graceMs: 300 })
     expect((await next.inspect(id))?.state.status).toBe('running')
     await next.ensure(testSpec(id))
     expect((await workerIdentity(layout, id)).pid).not.toBe(pid)
@@ -103,7 +106,8 @@ describe('process runtime', () => {
 
   test('a worker that is no program cannot start', async () => {
     const { layout, id } = await fresh()
-    const runtime = new ProcessRuntime({ layout, workerEntry: join(layout.root, 'absent.js') })
+    const absent = { ...entries, sqlite: join(layout.root, 'absent.js') }
+    const runtime = new ProcessRuntime({ layout, entries: absent })
     await expect(runtime.ping()).rejects.toThrow(RuntimeUnavailableError)
     await expect(runtime.ensure(testSpec(id))).rejects.toThrow(WorkerStartError)
   })

@@ -12,7 +12,7 @@ import {
 } from '@db-forge/contract/wire'
 import { Cancellations } from './cancellations.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
-import { ControlChannel } from './control-channel.ts'
+import { ControlChannel, type WorkerSettings } from './control-channel.ts'
 import { FrameSocket } from './frame-socket.ts'
 import { LATE_MS, Lane, type LaneOwner } from './lane.ts'
 import {
@@ -122,6 +122,10 @@ export class WorkerLink implements LaneOwner {
 
   health(timeoutMs: number): Promise<WorkerHealth> {
     return this.#control.health(timeoutMs)
+  }
+
+  get settings(): WorkerSettings {
+    return this.#control
   }
 
   /** The request is settled with its answer, or an error of link-errors.ts. */
