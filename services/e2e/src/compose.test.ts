@@ -66,7 +66,11 @@ suite('docker compose up', await dockerComposeAbsence(), () => {
     const published = services.flatMap(({ NetworkSettings }) =>
       Object.values(NetworkSettings.Ports).flatMap((ports) => ports ?? []),
     )
-    expect(published).toEqual([{ HostIp: '127.0.0.1', HostPort: String(stack.port) }])
+    const ports = [stack.port, stack.pgPort].map((port) => ({
+      HostIp: '127.0.0.1',
+      HostPort: String(port),
+    }))
+    expect(new Set(published)).toEqual(new Set(ports))
   })
 
   test('makes the admin token, readable by its owner alone, and shows it in the greeting alone', async () => {

@@ -22,11 +22,16 @@ export async function dockerComposeAbsence(): Promise<Absence> {
   }
 }
 
-/** A database of real data, which lies beside the checkout on the machines of its developers. */
+/** Real data, which lies beside the checkout on the machines of its developers. */
 export const chinookFile = join(repository, '../shared/data/Chinook_Sqlite.sql')
-export const chinookAbsence: Absence = (await isThere(chinookFile))
-  ? null
-  : 'there is no ../shared/data/Chinook_Sqlite.sql'
+export const chinookAbsence = await absenceOf('Chinook_Sqlite.sql')
+export const chinookForPostgres = join(repository, '../shared/data/Chinook_PostgreSql.sql')
+export const chinookForPostgresAbsence = await absenceOf('Chinook_PostgreSql.sql')
+
+async function absenceOf(file: string): Promise<Absence> {
+  const there = await isThere(join(repository, '../shared/data', file))
+  return there ? null : `there is no ../shared/data/${file}`
+}
 
 function isThere(path: string): Promise<boolean> {
   return access(path).then(
