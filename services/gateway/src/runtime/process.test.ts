@@ -22,6 +22,8 @@ const searchPath = process.env['PATH']
 
 async function start(): Promise<RuntimeUnderTest> {
   const layout = dataLayout(await mkdtemp(join(tmpdir(), 'dbf-')))
+  // PostgreSQL does not run as root; whom it runs as must be able to enter.
+  await chmod(layout.root, 0o711)
   return {
     layout,
     another: () => new ProcessRuntime({ layout, entries, searchPath }),

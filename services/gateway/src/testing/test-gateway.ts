@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LogLine, Problem } from '@db-forge/contract'
@@ -45,6 +45,8 @@ export interface TestGateway {
 
 export async function openTestGateway(env: Record<string, string> = {}): Promise<TestGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'dbf-'))
+  // PostgreSQL does not run as root; whom it runs as must be able to enter.
+  await chmod(folder, 0o711)
   return open(folder, {
     DBFORGE_RUNTIME: 'process',
     DBFORGE_ADMIN_TOKEN: ADMIN_TOKEN,
