@@ -6,27 +6,27 @@ import type { Absence } from './needs.ts'
 const FAMILY = '/usr/lib/postgresql'
 
 /** PostgreSQL's own client programs, as a user has them. */
-export interface PostgresTools {
+interface PostgresTools {
   readonly absence: Absence
   run(tool: Tool, args: readonly string[], options?: ToolOptions): Promise<Finished>
   /** Starts one that is to be interrupted. */
   start(tool: Tool, args: readonly string[], options?: ToolOptions): Running
 }
 
-export type Tool = 'psql' | 'pg_dump' | 'pgbench'
+type Tool = 'psql' | 'pg_dump' | 'pgbench'
 
-export interface ToolOptions {
+interface ToolOptions {
   readonly input?: string
   readonly env?: Readonly<Record<string, string>>
 }
 
-export interface Finished {
+interface Finished {
   readonly code: number | null
   readonly out: string
   readonly problems: string
 }
 
-export interface Running {
+interface Running {
   readonly finished: Promise<Finished>
   interrupt(): void
 }

@@ -140,8 +140,8 @@ async function chooseRuntime(
   instanceId: string,
   log: Logger,
 ): ReturnType<typeof selectRuntime> {
-  const program = (engine: EngineName, entry: string): WorkerProgram => ({
-    entry: fileURLToPath(import.meta.resolve(entry)),
+  const program = (engine: EngineName, entryUrl: string): WorkerProgram => ({
+    entry: fileURLToPath(entryUrl),
     image: config.workerImages[engine] ?? `db-forge/worker-${engine}:${readVersion()}`,
     // An image that the user names is taken as it is.
     buildContext: config.workerImages[engine] === undefined ? config.buildContext : undefined,
@@ -151,8 +151,8 @@ async function chooseRuntime(
     layout,
     instanceId,
     workers: {
-      sqlite: program('sqlite', '@db-forge/worker'),
-      postgres: program('postgres', '@db-forge/worker-postgres'),
+      sqlite: program('sqlite', import.meta.resolve('@db-forge/worker')),
+      postgres: program('postgres', import.meta.resolve('@db-forge/worker-postgres')),
     },
     searchPath: config.searchPath,
     onProgress: (line) => log.info({ line }, 'building a worker image'),

@@ -61,6 +61,7 @@ export class WorkerLink implements LaneOwner {
   tick = 0
   readonly #o: WorkerLinkOptions
   readonly #control: ControlChannel
+  readonly settings: WorkerSettings
   readonly #breaker: CircuitBreaker
   readonly #routes = new StatementRoutes()
   #writer: Lane | undefined
@@ -79,6 +80,7 @@ export class WorkerLink implements LaneOwner {
   private constructor(control: ControlChannel, options: WorkerLinkOptions) {
     this.#o = options
     this.#control = control
+    this.settings = control
     this.#cancellations = new Cancellations(control)
     this.#breaker = new CircuitBreaker({
       probe: (timeoutMs) => control.health(timeoutMs),
@@ -122,10 +124,6 @@ export class WorkerLink implements LaneOwner {
 
   health(timeoutMs: number): Promise<WorkerHealth> {
     return this.#control.health(timeoutMs)
-  }
-
-  get settings(): WorkerSettings {
-    return this.#control
   }
 
   /** The request is settled with its answer, or an error of link-errors.ts. */
