@@ -1,3 +1,4 @@
+import { postgresSessionsMax } from '@db-forge/contract/wire/sessions'
 import { SERVER_PORT } from '../folder.ts'
 
 export interface SettingsOptions {
@@ -9,9 +10,12 @@ export interface SettingsOptions {
   readonly contained: boolean
 }
 
-/** What the worker opens for requests; each takes a few megabytes. */
-export const sessionsMax = (memoryMb: number): number =>
-  Math.min(Math.max(Math.floor(memoryMb / 16), 4), 32)
+/** What the worker opens for requests: as many as clients may. Each takes a few megabytes. */
+export const sessionsMax = postgresSessionsMax
+
+const SUPERUSER_SESSIONS = 3
+/** Sessions that are ending still have their places. */
+const ENDING_SESSIONS = 5
 
 const atLeast = (least: number, megabytes: number) => `${Math.max(least, Math.floor(megabytes))}MB`
 
@@ -31,9 +35,10 @@ const connections = ({ memoryMb, socketDir }: SettingsOptions) => ({
   unix_socket_directories: socketDir,
   unix_socket_permissions: '0770',
   port: String(SERVER_PORT),
-  // As many again for clients that speak PostgreSQL's own protocol.
-  max_connections: String(sessionsMax(memoryMb) * 2 + 8),
-  superuser_reserved_connections: '3',
+  max_connections: String(
+    sessionsMax(memoryMb) + postgresSessionsMax(memoryMb) + SUPERUSER_SESSIONS + ENDING_SESSIONS,
+  ),
+  superuser_reserved_connections: String(SUPERUSER_SESSIONS),
   client_connection_check_interval: '1s',
   max_prepared_transactions: '0',
 })
