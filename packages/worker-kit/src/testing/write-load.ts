@@ -1,24 +1,36 @@
-import { type Link, LinkClosed, RemoteError } from '@db-forge/worker-kit/testing/link'
 import type { Ledger, Write } from './ledger.ts'
+import { type Link, LinkClosed, RemoteError } from './link.ts'
 
 const BATCH_ROWS = 5
-const INSERT = 'insert into writes (id, part) values (?, ?)'
 /** Told to a client only about what has not been done and will not be. */
 const SURE_REFUSAL = new Set(['database.busy', 'transaction.ended'])
+/** Told of what may have been done all the same. */
+const NOT_KNOWN = 'worker.restarted'
 
-/** Writes of each kind at once over several connections, until the worker is gone. */
+export interface WriteLoadOptions {
+  readonly ledger: Ledger
+  readonly nextId: () => number
+  readonly random: () => number
+  /** Of two parameters, into `writes (id, part)`. */
+  readonly insert: string
+}
+
+/** Writes of each kind at once over several connections. */
 export class WriteLoad {
   readonly #ledger: Ledger
   readonly #nextId: () => number
   readonly #random: () => number
+  readonly #insert: string
+  #stopping = false
 
-  constructor(ledger: Ledger, nextId: () => number, random: () => number) {
+  constructor({ ledger, nextId, random, insert }: WriteLoadOptions) {
     this.#ledger = ledger
     this.#nextId = nextId
     this.#random = random
+    this.#insert = insert
   }
 
-  /** @param connect to the lane that writes. Ends when every connection has been closed. */
+  /** @param connect to the lane that writes. Ends when every connection has been closed, or when it is to. */
   async run(connect: () => Promise<Link>): Promise<void> {
     const links = await Promise.all([connect(), connect(), connect(), connect()])
     const [first, second, third, fourth] = links as [Link, Link, Link, Link]
@@ -28,11 +40,17 @@ export class WriteLoad {
       ...Array.from({ length: 2 }, () => this.#repeat(third, () => this.#batch(third))),
       this.#repeat(fourth, () => this.#transaction(fourth)),
     ])
+    for (const link of links) link.close()
+  }
+
+  /** What is under way is answered first: where the worker goes on, it would else be done at some later time. */
+  stop(): void {
+    this.#stopping = true
   }
 
   async #repeat(link: Link, once: () => Promise<void>): Promise<void> {
     try {
-      while (isOpen(link)) await once()
+      while (isOpen(link) && !this.#stopping) await once()
     } catch (error) {
       if (!(error instanceof LinkClosed)) throw error
     }
@@ -42,14 +60,14 @@ export class WriteLoad {
     const write = this.#ledger.open(this.#nextId(), 'single', 1)
     return settle(
       write,
-      link.query(INSERT, [write.id, 0]).then(() => undefined),
+      link.query(this.#insert, [write.id, 0]).then(() => undefined),
     )
   }
 
   #batch(link: Link): Promise<void> {
     const write = this.#ledger.open(this.#nextId(), 'batch', BATCH_ROWS)
     const statements = Array.from({ length: BATCH_ROWS }, (_, part) => ({
-      sql: INSERT,
+      sql: this.#insert,
       params: [write.id, part],
     }))
     return settle(
@@ -69,7 +87,7 @@ export class WriteLoad {
   async #transact(link: Link, write: Write): Promise<void> {
     const transaction = await link.begin('write')
     for (let part = 0; part < write.rows; part += 1)
-      await link.query(INSERT, [write.id, part], { transaction })
+      await link.query(this.#insert, [write.id, part], { transaction })
     await pause(this.#random() * 10)
     if (!isOpen(link)) throw new LinkClosed('while the transaction was open')
     await link.commit(transaction)
@@ -82,6 +100,7 @@ async function settle(write: Write, done: Promise<void>): Promise<void> {
     write.outcome = 'done'
   } catch (error) {
     if (!(error instanceof RemoteError)) throw error
+    if (error.error.code === NOT_KNOWN) return
     if (!SURE_REFUSAL.has(error.error.code)) throw error
     write.outcome = 'refused'
   }
