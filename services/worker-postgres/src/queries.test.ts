@@ -169,20 +169,6 @@ describe.skipIf(reason)('queries', () => {
     expect((await failure(db.link.query('/* a */ COPY t TO STDOUT'))).code).toBe('sql.denied')
   })
 
-  test('too many rows are cut off, and what a statement did stays done', async () => {
-    const some = await db.link.query('select generate_series(1, 100) n', [], { maxRows: 3 })
-    expect(some).toMatchObject({ rows: [{ n: 1 }, { n: 2 }, { n: 3 }], truncated: true })
-    const all = await db.link.query('select generate_series(1, 3) n', [], { maxRows: 3 })
-    expect(all.truncated).toBe(false)
-    await db.link.query('create table many (n int)')
-    const sql = 'insert into many select generate_series(1, 50) returning n'
-    expect(await db.link.query(sql, [], { maxRows: 2 })).toMatchObject({
-      rowsAffected: 50,
-      truncated: true,
-    })
-    expect(await db.value('select count(*) from many')).toBe(50)
-  })
-
   test('an answer is bounded in bytes, and one row that is too large is refused', async () => {
     const { rows, truncated } = await db.link.query(
       "select repeat('x', 100000) from generate_series(1, 1000)",
@@ -214,46 +200,6 @@ describe.skipIf(reason)('queries', () => {
 
 describe.skipIf(reason)('batches', () => {
   const db = sharedWorker()
-
-  test('write: all or nothing, and it says which failed', async () => {
-    await db.link.query('create table t (id int primary key)')
-    const statements = [1, 2, 1, 3].map((id) => ({
-      sql: 'insert into t values ($1)',
-      params: [id],
-    }))
-    expect(await failure(db.link.batch(statements))).toMatchObject({
-      code: 'sql.constraint',
-      statement: 2,
-    })
-    expect(await db.value('select count(*) from t')).toBe(0)
-    const many = Array.from({ length: 500 }, (_, id) => ({
-      sql: 'insert into t values ($1)',
-      params: [id],
-    }))
-    const { results } = await db.link.batch(many)
-    expect(results.map(({ rowsAffected }) => rowsAffected)).toEqual(many.map(() => 1))
-    expect(await db.value('select count(*) from t')).toBe(500)
-  })
-
-  test('none: each commits alone, up to the first that fails', async () => {
-    await db.link.query('create table n (id int primary key)')
-    const statements = [1, 1, 2].map((id) => ({ sql: `insert into n values (${id})` }))
-    const error = await failure(db.link.batch(statements, { transaction: 'none' }))
-    expect(error).toMatchObject({ code: 'sql.constraint', statement: 1 })
-    expect(await db.value('select array_agg(id)::text from n')).toBe('{1}')
-  })
-
-  test('read: nothing can be written', async () => {
-    const error = await failure(
-      db.link.batch([{ sql: 'create table w (i int)' }], { transaction: 'read' }),
-    )
-    expect(error.code).toBe('sql.denied')
-    const { results } = await db.link.batch([{ sql: 'select 1 a' }], {
-      transaction: 'read',
-      readOnly: true,
-    })
-    expect(results[0]?.rows).toEqual([{ a: 1 }])
-  })
 
   test('a deferred constraint fails the whole of it', async () => {
     await db.link.query('create table parent (id int primary key)')
