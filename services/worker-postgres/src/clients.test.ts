@@ -67,6 +67,8 @@ describe.skipIf(unavailable())('clients of the server itself', () => {
         'insert into kept values (1)',
         'create table mine (i int)',
         'create temporary table mine (i int)',
+        'select lo_create(0)',
+        "select lo_from_bytea(0, 'x')",
         'set role owner',
         'set session authorization owner',
         'alter table kept add column j int',

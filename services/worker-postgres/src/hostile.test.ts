@@ -248,6 +248,7 @@ describe.skipIf(unavailable())('a hostile tenant', () => {
       'insert into inner_.secret values (6)',
       'create table mine (i int)',
       'create temporary table mine (i int)',
+      'select lo_create(0)',
       'select write_it()',
       'call escape()',
       "do $$ begin perform set_config('default_transaction_read_only', 'off', false); commit; insert into inner_.secret values (8); end $$",
@@ -299,6 +300,7 @@ describe.skipIf(unavailable())('a hostile tenant', () => {
     )
     expect(values).toEqual(values.map(() => 1))
     await db.link.query('create schema if not exists public')
+    expect(await db.value("select lo_from_bytea(777, 'x')")).toBe(777)
     expect(await db.value('select 1', [], { readOnly: true })).toBe(1)
   })
 

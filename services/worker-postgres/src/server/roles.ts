@@ -32,10 +32,15 @@ export const CLUSTER_SETUP = [
   'drop database postgres',
 ]
 
+/** Everybody's by default: large objects could be made by who may only read. */
+const LARGE_OBJECT_MAKERS =
+  'pg_catalog.lo_creat(integer), pg_catalog.lo_create(oid), pg_catalog.lo_from_bytea(oid, bytea)'
+
 /** What the roles need, and a tenant can throw away (DROP OWNED): given again where it may be missing. Run in the database. */
 export const grants = (database: string): string[] => [
   `grant connect, create, temporary on database "${database}" to ${OWNER}`,
   `grant connect on database "${database}" to ${READER}, ${ROLES.map(sessionRole).join(', ')}`,
+  `grant execute on function ${LARGE_OBJECT_MAKERS} to ${OWNER}`,
   `alter default privileges for role ${OWNER} grant usage on schemas to ${READER}`,
   `alter default privileges for role ${OWNER} grant select on tables to ${READER}`,
   `alter default privileges for role ${OWNER} grant select on sequences to ${READER}`,
@@ -61,7 +66,12 @@ export const withdrawals = (database: string): string[] =>
 /** Run in the database itself. */
 export const DATABASE_SETUP = [
   `alter schema public owner to ${OWNER}`,
+  `revoke execute on function ${LARGE_OBJECT_MAKERS} from public`,
   ...grants(DATABASE_AT_FIRST),
+  // As if it had always been so, or each dump would try to do it again.
+  `insert into pg_catalog.pg_init_privs select oid, 'pg_catalog.pg_proc'::regclass, 0, 'i', proacl
+    from pg_catalog.pg_proc where pronamespace = 'pg_catalog'::regnamespace
+    and proname in ('lo_creat', 'lo_create', 'lo_from_bytea')`,
   // A third of what each new database would have to copy, and nobody makes databases from it.
   'alter database template1 is_template false',
   'drop database template1',
