@@ -120,7 +120,10 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     app,
     start: () => lifecycle.start(),
     async listenForSessions() {
-      const port = await sessionPort.listen((name) => targets.find(name).catch(refusalOf), sessions)
+      const port = await sessionPort.listen(
+        (name) => targets.find(name).catch((error) => refusalOf(name, error)),
+        sessions,
+      )
       if (port?.isSubstitute)
         log.warn({ port: port.port }, 'the usual port of PostgreSQL is taken: another one is used')
       return port
