@@ -20,7 +20,6 @@ import { engines } from './engines/registry.ts'
 import { createMemoryEventBus } from './events/memory-event-bus.ts'
 import { Metrics } from './http/metrics.ts'
 import { createServer } from './http/server.ts'
-import { refusalOf } from './pg-port/refusal-of.ts'
 import { type OpenPort, SessionPort } from './pg-port/session-port.ts'
 import { type DataLayout, dataLayout } from './runtime/data-layout.ts'
 import { folderSize } from './runtime/folder-size.ts'
@@ -119,15 +118,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   return {
     app,
     start: () => lifecycle.start(),
-    async listenForSessions() {
-      const port = await sessionPort.listen(
-        (name) => targets.find(name).catch((error) => refusalOf(name, error)),
-        sessions,
-      )
-      if (port?.isSubstitute)
-        log.warn({ port: port.port }, 'the usual port of PostgreSQL is taken: another one is used')
-      return port
-    },
+    listenForSessions: () => sessionPort.listen(targets, sessions, log),
     newToken,
     tokenPath: secrets.path,
     runtimeKind: runtime.kind,

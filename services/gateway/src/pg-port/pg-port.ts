@@ -5,10 +5,11 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { createSecureContext, type SecureContext } from 'node:tls'
-import { CancelKeys, type ServerKey } from './cancel-keys.ts'
+import { type CancelKey, CancelKeys, type ServerKey } from './cancel-keys.ts'
 import type { Certificate } from './certificate.ts'
 import { type Greeting, greet } from './greeting.ts'
 import { errorResponse, PgRefusal } from './refusal.ts'
+import { ServerConnection } from './server-connection.ts'
 import { signIn } from './sign-in.ts'
 import { splice } from './splice.ts'
 import { cancelPacket, type Parameters, startupPacket } from './startup.ts'
@@ -56,7 +57,7 @@ export interface PgPortOptions {
 
 interface Session {
   readonly client: Socket
-  readonly server: Socket
+  readonly socket: Socket
   bytes: number
   quietSince: number
 }
@@ -139,19 +140,18 @@ export class PgPort {
     const target = await this.#target(parameters, serverName, late)
     if (client.destroyed) return
     const leave = this.#enter(target)
-    const server = connect(target.socketPath)
-    let key: ReturnType<CancelKeys['mint']> | undefined
-    server.on('error', () => server.destroy())
-    server.once('close', () => {
+    const server = new ServerConnection(target.socketPath, () => client.writableLength > 0)
+    const { socket } = server
+    const session: Session = { client, socket, bytes: 0, quietSince: performance.now() }
+    let key: CancelKey | undefined
+    socket.once('close', () => {
       if (key) this.#keys.forget(key)
       leave(session)
     })
-    client.once('close', () => server.destroy())
-    const session: Session = { client, server, bytes: 0, quietSince: performance.now() }
+    client.once('close', () => socket.destroy())
     this.#sessionsOf(target.databaseId).add(session)
-    await connected(server)
-    const own = new Map(parameters).set('database', target.database)
-    server.write(startupPacket(version, own))
+    await server.connected()
+    socket.write(startupPacket(version, new Map(parameters).set('database', target.database)))
     await signIn({
       client,
       server,
@@ -207,7 +207,7 @@ export class PgPort {
   }
 
   /** An answer is not foreseen: the client waits for the connection's end. A key that is none is passed over in silence. */
-  async #cancel(key: { readonly pid: number; readonly secret: Buffer }): Promise<void> {
+  async #cancel(key: CancelKey): Promise<void> {
     const server = this.#keys.find(key)
     const owner = this.#keys.gatewayOf(key.pid)
     const peer = owner === this.#o.gatewayNumber ? undefined : this.#o.peers.get(owner)
@@ -226,7 +226,7 @@ export class PgPort {
     const now = performance.now()
     const { idleTimeoutMs } = this.#o
     for (const session of this.#all()) {
-      const bytes = session.client.bytesRead + session.server.bytesRead
+      const bytes = session.client.bytesRead + session.socket.bytesRead
       if (bytes !== session.bytes) Object.assign(session, { bytes, quietSince: now })
       else if (idleTimeoutMs > 0 && now - session.quietSince > idleTimeoutMs)
         end(session, new PgRefusal('57P05', 'terminating connection due to idle-session timeout'))
@@ -245,17 +245,9 @@ function refuseUnfit(parameters: Parameters): void {
     throw new PgRefusal('28P01', `password authentication failed for user "${user}"`)
 }
 
-async function connected(server: Socket): Promise<void> {
-  try {
-    await once(server, 'connect')
-  } catch {
-    throw new PgRefusal('57P03', 'the database system is starting up')
-  }
-}
-
 /** Nothing is said in the middle of something else, as far as can be known: a session that is quiet is between messages. */
-function end({ client, server }: Session, why: PgRefusal): void {
-  server.destroy()
+function end({ client, socket }: Session, why: PgRefusal): void {
+  socket.destroy()
   if (client.writableLength === 0) client.write(errorResponse(why))
   client.end(() => client.destroy())
 }

@@ -1,7 +1,9 @@
 import type { Connection } from '@db-forge/contract'
+import type { Logger } from 'pino'
 import type { PgConfig } from '../config.ts'
 import { ownCertificate, readCertificate } from './certificate.ts'
-import { PgPort, type PgPortOptions, type PgTelemetry } from './pg-port.ts'
+import { PgPort, type PgPortOptions, type PgTarget, type PgTelemetry } from './pg-port.ts'
+import { refusalOf } from './refusal-of.ts'
 
 const STARTUP_MS = 15_000
 
@@ -12,12 +14,15 @@ export interface SessionPortOptions {
   readonly secretsDir: string
 }
 
+/** Finds the server of a database, and starts it if need be. @throws AppError */
+export interface Targets {
+  find(name: string): Promise<PgTarget>
+}
+
 /** The port as it is listened on, and how users are told of it. */
 export interface OpenPort {
   readonly host: string
   readonly port: number
-  /** Another port than the usual one was taken, which was not free. */
-  readonly isSubstitute: boolean
 }
 
 /** The port for PostgreSQL's clients, as it is set, from before it is opened to its end. */
@@ -35,8 +40,9 @@ export class SessionPort {
    * @throws Error if the certificate cannot be had, or the port that was asked for is taken
    */
   async listen(
-    resolve: PgPortOptions['resolve'],
+    targets: Targets,
     telemetry: PgTelemetry,
+    log: Pick<Logger, 'warn'>,
   ): Promise<OpenPort | null> {
     const { config, host, secretsDir } = this.#o
     if (!config) return null
@@ -44,6 +50,8 @@ export class SessionPort {
     const tls = config.tls
       ? await readCertificate(config.tls)
       : await ownCertificate(secretsDir, publicHost ?? host)
+    const resolve = (name: string) =>
+      targets.find(name).catch((error: unknown) => refusalOf(name, error))
     const parts = { ...config, host, tls, resolve, telemetry, startupTimeoutMs: STARTUP_MS }
     const port = await this.#openAt(config.port, parts).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EADDRINUSE' || !config.portIsDefault) throw error
@@ -52,8 +60,9 @@ export class SessionPort {
     this.#open = {
       host: publicHost ?? (isAny(host) ? 'localhost' : host),
       port: publicPort ?? port,
-      isSubstitute: config.portIsDefault && port !== config.port,
     }
+    if (config.portIsDefault && port !== config.port)
+      log.warn({ port }, 'the usual port of PostgreSQL is taken: another one is used')
     return this.#open
   }
 

@@ -3,19 +3,20 @@
  * through; only the key for cancelling is exchanged.
  */
 import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import type { CancelKey } from './cancel-keys.ts'
 import { PgRefusal } from './refusal.ts'
+import type { ServerConnection } from './server-connection.ts'
 
 const HEAD_BYTES = 5
 const READY = 0x5a
+const ERROR = 0x45
 const BACKEND_KEY = 0x4b
 /** Parameters, questions for a password and errors are short. */
 const MESSAGE_BYTES_MAX = 64 * 1024
 
 export interface SignInOptions {
-  readonly client: Duplex
-  readonly server: Socket
+  readonly client: Socket
+  readonly server: ServerConnection
   /** What to give to the client in place of the server's key. */
   readonly exchangeKey: (server: CancelKey) => CancelKey
 }
@@ -25,47 +26,52 @@ export interface SignInOptions {
  * @throws PgRefusal where the client has not been told why; Error where it needs not be
  */
 export function signIn({ client, server, exchangeKey }: SignInOptions): Promise<void> {
+  const { socket } = server
   return new Promise((resolve, reject) => {
     let rest: Buffer = Buffer.alloc(0)
     let told = false
     const settle = (then: () => void) => {
-      for (const side of [client, server]) {
-        side.pause()
-        side.off('close', onClose)
-      }
-      client.off('data', onClient)
-      server.off('data', onServer)
+      server.take = null
+      client.pause()
+      client.off('data', onClient).off('close', onClose)
+      socket.off('close', onClose)
       then()
     }
-    const fail = (error: Error) => settle(() => reject(error))
     const onClose = () =>
-      fail(
-        told || client.destroyed
-          ? new Error('the session was ended before it was ready')
-          : new PgRefusal('57P01', 'terminating connection: the database was stopped'),
+      settle(() =>
+        reject(
+          told || client.destroyed
+            ? new Error('the session was ended before it was ready')
+            : new PgRefusal('57P01', 'terminating connection: the database was stopped'),
+        ),
       )
-    const onClient = (chunk: Buffer) => void server.write(chunk)
-    const onServer = (chunk: Buffer) => {
-      rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    const onClient = (chunk: Buffer) => void socket.write(chunk)
+    const onServer = (): boolean => {
+      for (let message = first(rest); message; message = first(rest)) {
+        rest = rest.subarray(message.length)
+        const type = message.readUInt8(0)
+        told ||= type === ERROR
+        client.write(type === BACKEND_KEY ? exchanged(message, exchangeKey) : message)
+        if (type !== READY) continue
+        client.write(rest)
+        settle(resolve)
+        return false
+      }
+      return true
+    }
+    server.take = (bytes) => {
+      rest = Buffer.concat([rest, bytes])
       try {
-        for (let message = first(rest); message; message = first(rest)) {
-          rest = rest.subarray(message.length)
-          const type = message.readUInt8(0)
-          told ||= type === 0x45
-          client.write(type === BACKEND_KEY ? exchanged(message, exchangeKey) : message)
-          if (type !== READY) continue
-          client.write(rest)
-          settle(resolve)
-          return
-        }
+        return onServer()
       } catch (error) {
-        fail(error as Error)
+        settle(() => reject(error))
+        return false
       }
     }
     client.on('data', onClient).on('close', onClose)
-    server.on('data', onServer).on('close', onClose)
+    socket.on('close', onClose)
     client.resume()
-    server.resume()
+    socket.resume()
   })
 }
 
