@@ -1,5 +1,4 @@
 import type { syntaxTree } from '@codemirror/language'
-import { sqliteDialect } from './sql-dialect'
 
 type Tree = ReturnType<typeof syntaxTree>
 
@@ -12,7 +11,7 @@ export interface Statement {
 /** The statements of a text, each with the comments before it and its semicolon. */
 export function splitStatements(
   text: string,
-  tree: Tree = sqliteDialect.language.parser.parse(text),
+  tree: Tree,
 ): Statement[] {
   const statements: Statement[] = []
   let current = newStatement()
