@@ -95,9 +95,9 @@ describe.skipIf(reason)('queries', () => {
   })
 
   test('what a tenant lays down for its role does not change how values come', async () => {
-    await db.link.query("alter role tenant set datestyle = 'German'")
-    await db.link.query("alter role tenant set synchronous_commit = 'off'")
-    await db.link.query("alter role tenant set bytea_output = 'escape'")
+    await db.link.query("alter role owner set datestyle = 'German'")
+    await db.link.query("alter role owner set synchronous_commit = 'off'")
+    await db.link.query("alter role owner set bytea_output = 'escape'")
     // Waits until other connections than the one that is used again have been opened.
     const values = await Promise.all(
       Array.from({ length: 6 }, () =>
@@ -107,7 +107,7 @@ describe.skipIf(reason)('queries', () => {
       ),
     )
     expect(new Set(values)).toEqual(new Set(['2026-01-02on']))
-    await db.link.query('alter role tenant reset all')
+    await db.link.query('alter role owner reset all')
   })
 
   test('an encoding that is not UTF-8 ends the connection, not the worker', async () => {

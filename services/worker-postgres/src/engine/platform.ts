@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DATABASE, GRANTS, PLATFORM } from '../server/roles.ts'
+import type { PasswordCommand } from '@db-forge/contract/wire'
+import type { DatabaseName } from '../server/database-name.ts'
+import { grants, PLATFORM } from '../server/roles.ts'
 import { Backend, ConnectionLost, ServerError } from '../wire/backend.ts'
 
 /** Nothing of a tenant's can stand before what the platform names. */
@@ -12,6 +14,7 @@ const SETTINGS = {
 }
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 const RETRY_MS = 10
+const NO_SUCH_DATABASE = '3D000'
 /** What a server says while it starts, recovers or is full. */
 const NOT_YET = new Set(['57P03', '57P01', '57P02', '53300'])
 
@@ -22,11 +25,13 @@ export const isNotYet = (error: unknown): boolean =>
 /** The worker's own connection: it ends what runs too long and reads catalogs, and runs nothing that a tenant wrote. */
 export class Platform {
   readonly #path: string
+  readonly #name: DatabaseName
   #backend: Backend | null = null
   #opening: Promise<Backend> | null = null
 
-  constructor(path: string) {
+  constructor(path: string, name: DatabaseName) {
     this.#path = path
+    this.#name = name
   }
 
   async command(sql: string): Promise<(string | null)[][]> {
@@ -49,7 +54,28 @@ export class Platform {
 
   /** Gives the roles what they need, whatever a tenant has done to it. */
   async restoreGrants(): Promise<void> {
-    for (const sql of GRANTS) await this.command(sql)
+    for (const sql of grants(this.#name.current)) await this.command(sql)
+  }
+
+  /**
+   * Has clients find the database under another name. The statement made for it refuses to rename the database that one is
+   * connected to, and there is no other here; what it does beyond this change is to keep others out meanwhile.
+   */
+  async rename(name: string): Promise<void> {
+    if (name === this.#name.current) return
+    await this.#name.renaming(name)
+    await this.command(
+      `begin; set local allow_system_table_mods = on; update pg_catalog.pg_database set datname = '${name}' where datname = pg_catalog.current_database(); commit`,
+    )
+    await this.#name.renamed(name)
+  }
+
+  async setPassword({ role, verifier, endSessions }: PasswordCommand): Promise<void> {
+    await this.command(`alter role ${role} password '${verifier}'`)
+    if (endSessions)
+      await this.command(
+        `select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity where usename = '${role}'`,
+      )
   }
 
   close(): void {
@@ -57,13 +83,7 @@ export class Platform {
   }
 
   #connected(): Promise<Backend> {
-    this.#opening ??= Backend.open({
-      path: this.#path,
-      user: PLATFORM,
-      database: DATABASE,
-      settings: SETTINGS,
-      messageBytesMax: MESSAGE_BYTES_MAX,
-    })
+    this.#opening ??= this.#open()
       .then((backend) => {
         this.#backend = backend
         return backend
@@ -72,5 +92,23 @@ export class Platform {
         this.#opening = null
       })
     return this.#opening
+  }
+
+  async #open(): Promise<Backend> {
+    const open = () =>
+      Backend.open({
+        path: this.#path,
+        user: PLATFORM,
+        database: this.#name.current,
+        settings: SETTINGS,
+        messageBytesMax: MESSAGE_BYTES_MAX,
+      })
+    try {
+      return await open()
+    } catch (error) {
+      const unknown = error instanceof ServerError && error.fields['C'] === NO_SUCH_DATABASE
+      if (unknown && this.#name.tryOther()) return await open()
+      throw error
+    }
   }
 }

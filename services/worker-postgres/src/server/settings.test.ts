@@ -3,7 +3,7 @@ import { accessRules } from './roles.ts'
 import { commandLine, sessionsMax, settings } from './settings.ts'
 
 const at = (memoryMb: number, major = 17) =>
-  settings({ memoryMb, maxSizeMb: 1024, socketDir: '/run/x', major })
+  settings({ memoryMb, maxSizeMb: 1024, socketDir: '/run/x', major, contained: false })
 
 describe('settings', () => {
   test('grow with the memory', () => {
@@ -36,8 +36,11 @@ describe('settings', () => {
 test('nobody but the worker’s own user may be one of its roles', () => {
   const { hba, ident } = accessRules('someone')
   expect(hba.split('\n').filter((line) => /trust/.test(line))).toEqual([])
-  expect(hba).toContain('local main all scram-sha-256')
+  expect(hba.split('\n').filter((line) => /scram/.test(line))).toEqual([
+    'local all owner scram-sha-256',
+    'local all reader scram-sha-256',
+  ])
   expect(ident.trim().split('\n')).toEqual(
-    ['dbforge', 'tenant', 'reader'].map((role) => `worker "someone" ${role}`),
+    ['dbforge', 'owner_session', 'reader_session'].map((role) => `worker "someone" ${role}`),
   )
 })

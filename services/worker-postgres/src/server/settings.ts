@@ -5,6 +5,8 @@ export interface SettingsOptions {
   readonly maxSizeMb: number
   readonly socketDir: string
   readonly major: number
+  /** In a container that has no /dev/shm. */
+  readonly contained: boolean
 }
 
 /** What the worker opens for requests; each takes a few megabytes. */
@@ -36,7 +38,8 @@ const connections = ({ memoryMb, socketDir }: SettingsOptions) => ({
   max_prepared_transactions: '0',
 })
 
-const memory = ({ memoryMb, maxSizeMb }: SettingsOptions) => ({
+const memory = ({ memoryMb, maxSizeMb, contained }: SettingsOptions) => ({
+  ...(contained ? { dynamic_shared_memory_type: 'sysv' } : {}),
   shared_buffers: atLeast(8, memoryMb / 8),
   work_mem: atLeast(1, memoryMb / 64),
   maintenance_work_mem: atLeast(4, memoryMb / 16),
