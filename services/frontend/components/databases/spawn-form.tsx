@@ -46,8 +46,9 @@ export function SpawnForm({ onSpawned }: SpawnFormProps) {
     if (Object.keys(problems).length === 0 && !spawn.isPending) spawn.mutate(call)
   }
 
-  const set = (key: Exclude<keyof SpawnFields, 'engine'>) => (event: { target: { value: string } }) =>
-    setFields((before) => ({ ...before, [key]: event.target.value }))
+  const set =
+    (key: Exclude<keyof SpawnFields, 'engine'>) => (event: { target: { value: string } }) =>
+      setFields((before) => ({ ...before, [key]: event.target.value }))
 
   return (
     <form onSubmit={submit} noValidate className="grid min-w-0 gap-4">

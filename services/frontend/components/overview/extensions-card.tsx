@@ -42,7 +42,8 @@ function Extension({ database, extension }: ExtensionProps) {
     <li className="flex items-center gap-3 px-4 py-2">
       <div className="min-w-0 flex-1">
         <p>
-          <code>{name}</code> <span className="text-muted-foreground">{installedVersion ?? version}</span>
+          <code>{name}</code>{' '}
+          <span className="text-muted-foreground">{installedVersion ?? version}</span>
         </p>
         {comment ? <p className="text-xs text-muted-foreground">{comment}</p> : null}
       </div>

@@ -26,7 +26,10 @@ export function PasswordDialog({ database, onClose }: PasswordDialogProps) {
   const [endSessions, setEndSessions] = useState(false)
   const renewal = useMutation({
     mutationFn: () =>
-      client.databases.credentials({ params: { name: database.name }, body: { role, endSessions } }),
+      client.databases.credentials({
+        params: { name: database.name },
+        body: { role, endSessions },
+      }),
   })
 
   function submit(event: SubmitEvent<HTMLFormElement>) {

@@ -14,7 +14,10 @@ export function PasswordShown({ credentials }: { readonly credentials: Credentia
   const { user, password, url } = credentials
   const hide = (text: string) => (visible ? text : text.replace(password, HIDDEN))
   return (
-    <section aria-label="New password" className="grid min-w-0 gap-3 rounded-md border bg-muted p-3">
+    <section
+      aria-label="New password"
+      className="grid min-w-0 gap-3 rounded-md border bg-muted p-3"
+    >
       <p>
         The password of <code>{user}</code> is shown now and not again: copy it.
       </p>
