@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { splitStatements, statementAt } from './sql-statements'
 
-const texts = (sql: string) => splitStatements(sql).map(({ text }) => text)
+const texts = (sql: string) => splitStatements(sql, 'sqlite').map(({ text }) => text)
 
 describe('splitting into statements', () => {
   it('ends them at semicolons, the last also without', () => {
@@ -50,7 +50,7 @@ describe('splitting into statements', () => {
 
   it('says where they are', () => {
     const sql = '  select 1;\n\n  select 2\n'
-    expect(splitStatements(sql).map(({ from, to }) => [from, to])).toEqual([
+    expect(splitStatements(sql, 'sqlite').map(({ from, to }) => [from, to])).toEqual([
       [2, 11],
       [15, 23],
     ])
@@ -59,7 +59,7 @@ describe('splitting into statements', () => {
 
 describe('the statement at a place', () => {
   const sql = 'select 1;\n\nselect 2;\n\n'
-  const at = (place: number) => statementAt(splitStatements(sql), place)?.text
+  const at = (place: number) => statementAt(splitStatements(sql, 'sqlite'), place)?.text
 
   it('is the one around it', () => {
     expect(at(0)).toBe('select 1;')
@@ -71,6 +71,13 @@ describe('the statement at a place', () => {
     expect(at(sql.length)).toBe('select 2;')
   })
   it('is the first, before all', () =>
-    expect(statementAt(splitStatements('\n\nselect 1'), 0)?.text).toBe('select 1'))
+    expect(statementAt(splitStatements('\n\nselect 1', 'sqlite'), 0)?.text).toBe('select 1'))
   it('is none in an empty text', () => expect(statementAt([], 0)).toBeNull())
+})
+
+it('splits PostgreSQL by its own rules: bodies between dollars, triggers without one', () => {
+  const sql = `create function f() returns trigger language plpgsql as $body$ begin return new; end $body$;
+create trigger t before insert on x execute function f();
+select E'it\\'s; one';`
+  expect(splitStatements(sql, 'postgres')).toHaveLength(3)
 })

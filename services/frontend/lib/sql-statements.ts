@@ -1,5 +1,6 @@
 import type { syntaxTree } from '@codemirror/language'
-import { sqliteDialect } from './sql-dialect'
+import type { EngineName } from '@db-forge/contract'
+import { dialects } from './sql-dialect'
 
 type Tree = ReturnType<typeof syntaxTree>
 
@@ -12,7 +13,8 @@ export interface Statement {
 /** The statements of a text, each with the comments before it and its semicolon. */
 export function splitStatements(
   text: string,
-  tree: Tree = sqliteDialect.language.parser.parse(text),
+  engine: EngineName,
+  tree: Tree = dialects[engine].language.parser.parse(text),
 ): Statement[] {
   const statements: Statement[] = []
   let current = newStatement()
@@ -27,7 +29,9 @@ export function splitStatements(
 
   for (const token of tokensOf(tree)) {
     if (token.name === ';') {
-      if (current.words.length > 0 && isTrigger(current.words) && !endsBody(current))
+      // Those of PostgreSQL have no body.
+      const hasBody = engine === 'sqlite' && isTrigger(current.words)
+      if (current.words.length > 0 && hasBody && !endsBody(current))
         current.semiAt = current.words.length
       else finish(token.to)
       continue

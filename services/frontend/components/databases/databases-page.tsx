@@ -1,6 +1,6 @@
 'use client'
 
-import type { Database } from '@db-forge/contract'
+import type { Database, SpawnedDatabase } from '@db-forge/contract'
 import { Plus, Search } from 'lucide-react'
 import dynamic from 'next/dynamic'
 import { useSearchParams } from 'next/navigation'
@@ -24,6 +24,11 @@ const SpawnForm = dynamic(() => import('./spawn-form').then((module) => module.S
 export function DatabasesPage() {
   const { data: databases, error, refetch } = useDatabases()
   const [spawning, setSpawning] = useState(false)
+  const [spawned, setSpawned] = useState<SpawnedDatabase | null>(null)
+  const close = () => {
+    setSpawning(false)
+    setSpawned(null)
+  }
   return (
     <main id="content" className="mx-auto grid max-w-6xl gap-4 px-4 py-6">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
@@ -48,9 +53,19 @@ export function DatabasesPage() {
           }
         />
       ) : null}
-      {databases ? <Databases databases={databases} /> : error ? null : <Waiting />}
+      {databases ? (
+        <Databases databases={databases} onSpawned={setSpawned} />
+      ) : error ? null : (
+        <Waiting />
+      )}
       <PlatformLine />
-      {spawning ? <SpawnDialog onClose={() => setSpawning(false)} /> : null}
+      {spawning || spawned?.credentials ? (
+        <SpawnDialog
+          spawned={spawned}
+          onSpawned={(database) => (database.credentials ? setSpawned(database) : close())}
+          onClose={close}
+        />
+      ) : null}
     </main>
   )
 }
@@ -63,10 +78,15 @@ function summaryOf(databases: readonly Database[]): string {
 
 const SHOWN_AT_FIRST = 200
 
-function Databases({ databases }: { readonly databases: readonly Database[] }) {
+interface DatabasesProps {
+  readonly databases: readonly Database[]
+  readonly onSpawned: (database: SpawnedDatabase) => void
+}
+
+function Databases({ databases, onSpawned }: DatabasesProps) {
   const [search, setSearch] = useSearchInUrl()
   const [shown, setShown] = useState(SHOWN_AT_FIRST)
-  if (databases.length === 0) return <FirstDatabase />
+  if (databases.length === 0) return <FirstDatabase onSpawned={onSpawned} />
   const matching = databases.filter(({ name }) =>
     name.toLowerCase().includes(search.trim().toLowerCase()),
   )
@@ -120,7 +140,7 @@ function useSearchInUrl() {
   ] as const
 }
 
-function FirstDatabase() {
+function FirstDatabase({ onSpawned }: Pick<DatabasesProps, 'onSpawned'>) {
   return (
     <section className="grid max-w-xl gap-4 rounded-lg border bg-card p-5">
       <div className="grid gap-1">
@@ -129,7 +149,7 @@ function FirstDatabase() {
           It gets a worker of its own and can be queried as soon as the request is answered.
         </p>
       </div>
-      <SpawnForm />
+      <SpawnForm onSpawned={onSpawned} />
     </section>
   )
 }

@@ -1,7 +1,8 @@
-import type { DatabaseName, DatabaseSpawn } from '@db-forge/contract'
+import type { DatabaseName, DatabaseSpawn, EngineName } from '@db-forge/contract'
 
 export interface SpawnFields {
   readonly name: string
+  readonly engine: EngineName
   readonly memoryMb: string
   readonly cpus: string
   readonly maxSizeMb: string
@@ -10,6 +11,7 @@ export interface SpawnFields {
 
 export const emptySpawn: SpawnFields = {
   name: '',
+  engine: 'sqlite',
   memoryMb: '',
   cpus: '',
   maxSizeMb: '',
@@ -34,9 +36,10 @@ export function readSpawn(
   Spawn: typeof DatabaseSpawn,
 ): SpawnReading {
   const limits = Object.entries(fields)
-    .filter(([key, value]) => key !== 'name' && value.trim() !== '')
+    .filter(([key, value]) => key !== 'name' && key !== 'engine' && value.trim() !== '')
     .map(([key, value]) => [key, Number(value)])
-  const body = Object.fromEntries(limits) as DatabaseSpawn
+  const chosen = fields.engine === emptySpawn.engine ? {} : { engine: fields.engine }
+  const body = { ...chosen, ...Object.fromEntries(limits) } as DatabaseSpawn
   const name = fields.name.trim()
   const problems: Record<string, string> = {}
   const named = Name.safeParse(name)
@@ -44,5 +47,5 @@ export function readSpawn(
     problems['name'] = name ? (named.error.issues[0]?.message ?? '') : 'A name is needed'
   const limited = Spawn.safeParse(body)
   for (const issue of limited.error?.issues ?? []) problems[String(issue.path[0])] ??= issue.message
-  return { call: { params: { name }, ...(limits.length > 0 ? { body } : {}) }, problems }
+  return { call: { params: { name }, ...(Object.keys(body).length > 0 ? { body } : {}) }, problems }
 }

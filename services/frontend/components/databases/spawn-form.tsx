@@ -1,6 +1,12 @@
 'use client'
 
-import { api, type Database, DatabaseName, DatabaseSpawn } from '@db-forge/contract'
+import {
+  api,
+  DatabaseName,
+  DatabaseSpawn,
+  EngineName,
+  type SpawnedDatabase,
+} from '@db-forge/contract'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type SubmitEvent, useState } from 'react'
 import { Command } from '@/components/copyable'
@@ -9,6 +15,7 @@ import { rememberDatabase } from '@/components/shell/live-provider'
 import { Button } from '@/components/ui/button'
 import { Field } from '@/components/ui/field'
 import { Input } from '@/components/ui/input'
+import { NativeSelect } from '@/components/ui/native-select'
 import { client } from '@/lib/api'
 import { curlOf } from '@/lib/curl'
 import { useOrigin } from '@/lib/hooks'
@@ -22,7 +29,11 @@ const limits = [
   { key: 'queryTimeoutMs', label: 'Query time', unit: 'ms', step: 1 },
 ] as const
 
-export function SpawnForm({ onSpawned }: { readonly onSpawned?: (database: Database) => void }) {
+interface SpawnFormProps {
+  readonly onSpawned?: (database: SpawnedDatabase) => void
+}
+
+export function SpawnForm({ onSpawned }: SpawnFormProps) {
   const [fields, setFields] = useState<SpawnFields>(emptySpawn)
   const [tried, setTried] = useState(false)
   const spawn = useSpawn(onSpawned)
@@ -35,8 +46,9 @@ export function SpawnForm({ onSpawned }: { readonly onSpawned?: (database: Datab
     if (Object.keys(problems).length === 0 && !spawn.isPending) spawn.mutate(call)
   }
 
-  const set = (key: keyof SpawnFields) => (event: { target: { value: string } }) =>
-    setFields((before) => ({ ...before, [key]: event.target.value }))
+  const set =
+    (key: Exclude<keyof SpawnFields, 'engine'>) => (event: { target: { value: string } }) =>
+      setFields((before) => ({ ...before, [key]: event.target.value }))
 
   return (
     <form onSubmit={submit} noValidate className="grid min-w-0 gap-4">
@@ -57,6 +69,7 @@ export function SpawnForm({ onSpawned }: { readonly onSpawned?: (database: Datab
           />
         )}
       </Field>
+      <EngineField value={fields.engine} onChange={(engine) => setFields({ ...fields, engine })} />
       <fieldset className="grid gap-1">
         <legend className="mb-1 font-medium">
           Limits{' '}
@@ -100,6 +113,39 @@ export function SpawnForm({ onSpawned }: { readonly onSpawned?: (database: Datab
   )
 }
 
+const engines: Readonly<Record<EngineName, { readonly label: string; readonly about: string }>> = {
+  sqlite: { label: 'SQLite', about: 'Small and quick, over HTTP.' },
+  postgres: {
+    label: 'PostgreSQL',
+    about: 'A server of its own, over HTTP and for any PostgreSQL client.',
+  },
+}
+
+interface EngineFieldProps {
+  readonly value: EngineName
+  readonly onChange: (engine: EngineName) => void
+}
+
+function EngineField({ value, onChange }: EngineFieldProps) {
+  return (
+    <Field label="Engine" hint={engines[value].about}>
+      {(control) => (
+        <NativeSelect
+          {...control}
+          value={value}
+          onChange={(event) => onChange(EngineName.parse(event.target.value))}
+        >
+          {EngineName.options.map((engine) => (
+            <option key={engine} value={engine}>
+              {engines[engine].label}
+            </option>
+          ))}
+        </NativeSelect>
+      )}
+    </Field>
+  )
+}
+
 type SpawnCall = ReturnType<typeof readSpawn>['call']
 
 function SameAsCurl({ call }: { readonly call: SpawnCall }) {
@@ -113,14 +159,16 @@ function SameAsCurl({ call }: { readonly call: SpawnCall }) {
   )
 }
 
-function useSpawn(onSpawned?: (database: Database) => void) {
+function useSpawn(onSpawned?: (database: SpawnedDatabase) => void) {
   const queryClient = useQueryClient()
   return useMutation({
     mutationFn: (call: SpawnCall) => client.databases.spawn(call),
-    onSuccess: (database) => {
+    onSuccess: (spawned) => {
+      // The password is for the eyes alone, not for what is kept.
+      const { credentials: _credentials, ...database } = spawned
       rememberDatabase(queryClient, database)
       notify(`${database.name} is ${database.state}`, database.reason ?? undefined)
-      onSpawned?.(database)
+      onSpawned?.(spawned)
     },
   })
 }

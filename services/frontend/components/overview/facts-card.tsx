@@ -37,6 +37,9 @@ export function FactsCard({ database }: { readonly database: Database }) {
         <Fact name="Memory limit">{formatMebibytes(limits.memoryMb)}</Fact>
         <Fact name="Data limit">{formatMebibytes(limits.maxSizeMb)}</Fact>
         <Fact name="Query limit">{formatMilliseconds(limits.queryTimeoutMs)}</Fact>
+        {limits.sessionQueryTimeoutMs > 0 ? (
+          <Fact name="Session limit">{formatMilliseconds(limits.sessionQueryTimeoutMs)}</Fact>
+        ) : null}
         <Fact name="Id">
           <span className="flex items-center gap-1">
             <code className="truncate">{id}</code>

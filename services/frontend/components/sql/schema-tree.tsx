@@ -1,19 +1,20 @@
 'use client'
 
-import type { SchemaInfo, TableInfo } from '@db-forge/contract'
+import type { EngineName, SchemaInfo, TableInfo } from '@db-forge/contract'
 import { ChevronRight, Eye, Table2 } from 'lucide-react'
 import { useState } from 'react'
 import { cn } from '@/lib/cn'
-import { sqlIdentifier } from '@/lib/sql-identifier'
+import { sqlIdentifier, sqlTable } from '@/lib/sql-identifier'
 
 interface SchemaTreeProps {
+  readonly engine: EngineName
   readonly schema: SchemaInfo | undefined
   readonly onPick: (text: string) => void
   readonly className?: string
 }
 
 /** Tables and columns; a click writes the name into the editor. */
-export function SchemaTree({ schema, onPick, className }: SchemaTreeProps) {
+export function SchemaTree({ engine, schema, onPick, className }: SchemaTreeProps) {
   return (
     <nav aria-label="Schema" className={cn('overflow-y-auto bg-card py-2', className)}>
       <h2 className="px-3 pb-1 text-xs font-medium text-muted-foreground">Schema</h2>
@@ -22,7 +23,7 @@ export function SchemaTree({ schema, onPick, className }: SchemaTreeProps) {
       ) : null}
       <ul>
         {schema?.tables.map((table) => (
-          <TableEntry key={table.name} table={table} onPick={onPick} />
+          <TableEntry key={table.name} engine={engine} table={table} onPick={onPick} />
         ))}
       </ul>
     </nav>
@@ -33,14 +34,16 @@ const entry =
   'flex h-6 min-w-0 flex-1 items-center gap-1.5 rounded-sm px-1 text-left font-mono text-xs hover:bg-accent'
 
 function TableEntry({
+  engine,
   table,
   onPick,
 }: {
+  readonly engine: EngineName
   readonly table: TableInfo
   readonly onPick: (text: string) => void
 }) {
   const [open, setOpen] = useState(false)
-  const Icon = table.kind === 'view' ? Eye : Table2
+  const Icon = table.kind === 'view' || table.kind === 'materializedView' ? Eye : Table2
   return (
     <li>
       <div className="flex items-center px-1.5">
@@ -56,7 +59,7 @@ function TableEntry({
         <button
           type="button"
           title={`Insert ${table.name}`}
-          onClick={() => onPick(sqlIdentifier(table.name))}
+          onClick={() => onPick(sqlTable(table.name, engine))}
           className={entry}
         >
           <Icon aria-hidden className="size-3.5 shrink-0 text-muted-foreground" />
@@ -70,7 +73,7 @@ function TableEntry({
               <button
                 type="button"
                 title={`Insert ${name}`}
-                onClick={() => onPick(sqlIdentifier(name))}
+                onClick={() => onPick(sqlIdentifier(name, engine))}
                 className={entry}
               >
                 <span className={cn('truncate', primaryKey !== null && 'font-semibold')}>

@@ -38,6 +38,7 @@ export function SqlPage() {
       <NeedsRunning database={database} className="border-b" />
       <div className="flex min-h-0 flex-1">
         <SchemaTree
+          engine={database.engine}
           schema={schema}
           onPick={(text) => editor?.insert(text)}
           className="w-56 shrink-0 border-r max-lg:hidden"
@@ -46,6 +47,7 @@ export function SqlPage() {
           <div style={{ height: split.px }} className="flex shrink-0 flex-col bg-card">
             <SqlEditor
               initialText={readDraft(draft)}
+              engine={database.engine}
               schema={useNamespace(schema)}
               onChange={(text) => keepDraft(draft, text)}
               onRun={() => start(editor?.wanted())}
@@ -73,7 +75,11 @@ export function SqlPage() {
               stale={running !== null && running.place === 1}
             />
           ) : (
-            <StarterQueries schema={schema} onPick={(sql) => editor?.append(sql)} />
+            <StarterQueries
+              engine={database.engine}
+              schema={schema}
+              onPick={(sql) => editor?.append(sql)}
+            />
           )}
         </div>
       </div>

@@ -1,0 +1,261 @@
+/**
+ * The port for PostgreSQL's own clients. It reads no more of a connection than it takes to know where it belongs, has that
+ * database started if it is not, and then passes bytes between the client and the server in the database's folder.
+ */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { createSecureContext, type SecureContext } from 'node:tls'
+import { type CancelKey, CancelKeys, type ServerKey } from './cancel-keys.ts'
+import type { Certificate } from './certificate.ts'
+import { type Greeting, greet } from './greeting.ts'
+import { errorResponse, PgRefusal } from './refusal.ts'
+import { ServerConnection } from './server-connection.ts'
+import { signIn } from './sign-in.ts'
+import { splice } from './splice.ts'
+import { cancelPacket, type Parameters, startupPacket } from './startup.ts'
+
+/** More connections that are nobody's yet are cut off at once. */
+const PENDING_MAX = 200
+const KEEP_ALIVE_MS = 60_000
+const LOOK_EVERY_MS = 1000
+const CANCEL_MS = 5000
+/** Whom clients may be; the server has others, for this program alone. */
+const USERS = new Set(['owner', 'reader'])
+
+export interface PgTarget {
+  readonly databaseId: string
+  readonly socketPath: string
+  /** As the server calls it. */
+  readonly database: string
+  readonly sessionsMax: number
+}
+
+export interface PgTelemetry {
+  readonly opened: () => void
+  readonly closed: () => void
+  readonly refused: (sqlState: string) => void
+}
+
+export interface PgPortOptions {
+  readonly host: string
+  /** 0 for any that is free. */
+  readonly port: number
+  readonly tls: Certificate | null
+  /** Finds a database, without regard to case, and starts it if need be. @throws PgRefusal */
+  readonly resolve: (database: string, signal: AbortSignal) => Promise<PgTarget>
+  /** Tells this gateway from its peers. */
+  readonly gatewayNumber: number
+  /** Where other gateways take requests to cancel. */
+  readonly peers: ReadonlyMap<number, { readonly host: string; readonly port: number }>
+  readonly sessionsMax: number
+  /** From the first byte to the session's being ready. */
+  readonly startupTimeoutMs: number
+  /** For a session in which nobody says anything; 0 for no end. */
+  readonly idleTimeoutMs: number
+  readonly telemetry: PgTelemetry
+}
+
+interface Session {
+  readonly client: Socket
+  readonly socket: Socket
+  bytes: number
+  quietSince: number
+}
+
+export class PgPort {
+  readonly #o: PgPortOptions
+  readonly #server = createServer({
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
+  })
+  readonly #tls: SecureContext | null
+  readonly #keys: CancelKeys
+  readonly #pending = new Set<Socket>()
+  readonly #sessions = new Map<string, Set<Session>>()
+  #count = 0
+  #looking: NodeJS.Timeout | undefined
+
+  /** @throws Error if the certificate is none */
+  constructor(options: PgPortOptions) {
+    this.#o = options
+    this.#tls = options.tls && createSecureContext({ ...options.tls, minVersion: 'TLSv1.2' })
+    this.#keys = new CancelKeys(options.gatewayNumber)
+    this.#server.on('connection', (socket) => void this.#accept(socket))
+  }
+
+  /** @returns the port that is listened on. @throws Error, such as EADDRINUSE */
+  async listen(): Promise<number> {
+    this.#server.listen({ host: this.#o.host, port: this.#o.port })
+    await once(this.#server, 'listening')
+    this.#looking = setInterval(() => this.#endIdle(), LOOK_EVERY_MS).unref()
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Tells all clients that it ends. */
+  async close(): Promise<void> {
+    clearInterval(this.#looking)
+    const closed = new Promise((resolve) => this.#server.close(resolve))
+    for (const socket of this.#pending) socket.destroy()
+    for (const session of this.#all())
+      end(session, new PgRefusal('57P01', 'terminating connection: the gateway is stopping'))
+    await closed
+  }
+
+  async #accept(raw: Socket): Promise<void> {
+    raw.on('error', () => raw.destroy())
+    if (this.#pending.size >= PENDING_MAX) {
+      raw.destroy()
+      return
+    }
+    let client = raw
+    const late = new AbortController()
+    const timer = setTimeout(() => {
+      late.abort()
+      raw.destroy()
+    }, this.#o.startupTimeoutMs)
+    this.#pending.add(raw)
+    try {
+      const greeting = await greet(raw, this.#tls, (encrypted) => {
+        client = encrypted
+        client.on('error', () => client.destroy())
+      })
+      if (greeting.wish.kind === 'cancel') await this.#cancel(greeting.wish.key)
+      else await this.#begin(greeting, greeting.wish, late.signal)
+      if (greeting.wish.kind === 'cancel') client.destroy()
+    } catch (error) {
+      this.#refuse(client, error)
+    } finally {
+      clearTimeout(timer)
+      this.#pending.delete(raw)
+    }
+  }
+
+  async #begin(
+    { client, serverName }: Greeting,
+    { version, parameters }: { readonly version: number; readonly parameters: Parameters },
+    late: AbortSignal,
+  ): Promise<void> {
+    refuseUnfit(parameters)
+    const target = await this.#target(parameters, serverName, late)
+    if (client.destroyed) return
+    const leave = this.#enter(target)
+    const server = new ServerConnection(target.socketPath, () => client.writableLength > 0)
+    const { socket } = server
+    const session: Session = { client, socket, bytes: 0, quietSince: performance.now() }
+    let key: CancelKey | undefined
+    socket.once('close', () => {
+      if (key) this.#keys.forget(key)
+      leave(session)
+    })
+    client.once('close', () => socket.destroy())
+    this.#sessionsOf(target.databaseId).add(session)
+    await server.connected()
+    socket.write(startupPacket(version, new Map(parameters).set('database', target.database)))
+    await signIn({
+      client,
+      server,
+      exchangeKey: (of) => {
+        key = this.#keys.mint({ ...of, socketPath: target.socketPath })
+        return key
+      },
+    })
+    splice(client, server)
+  }
+
+  /** By the database's name; where there is none of that name, by the one that the client looked the server up by. */
+  async #target(
+    parameters: Parameters,
+    serverName: string | undefined,
+    signal: AbortSignal,
+  ): Promise<PgTarget> {
+    const database = parameters.get('database') || (parameters.get('user') ?? '')
+    try {
+      return await this.#o.resolve(database, signal)
+    } catch (error) {
+      const label = serverName?.split('.')[0]
+      if (!label || !(error instanceof PgRefusal) || error.sqlState !== '3D000') throw error
+      return await this.#o.resolve(label, signal).catch(() => {
+        throw error
+      })
+    }
+  }
+
+  /** Takes a place. @returns what gives it back. @throws PgRefusal */
+  #enter({ databaseId, sessionsMax }: PgTarget): (session: Session) => void {
+    if (this.#count >= this.#o.sessionsMax || this.#sessionsOf(databaseId).size >= sessionsMax)
+      throw new PgRefusal('53300', 'sorry, too many clients already')
+    this.#count += 1
+    this.#o.telemetry.opened()
+    return (session) => {
+      this.#count -= 1
+      this.#o.telemetry.closed()
+      const sessions = this.#sessionsOf(databaseId)
+      sessions.delete(session)
+      if (sessions.size === 0) this.#sessions.delete(databaseId)
+    }
+  }
+
+  #sessionsOf(databaseId: string): Set<Session> {
+    const known = this.#sessions.get(databaseId) ?? new Set()
+    this.#sessions.set(databaseId, known)
+    return known
+  }
+
+  *#all(): Iterable<Session> {
+    for (const sessions of this.#sessions.values()) yield* [...sessions]
+  }
+
+  /** An answer is not foreseen: the client waits for the connection's end. A key that is none is passed over in silence. */
+  async #cancel(key: CancelKey): Promise<void> {
+    const server = this.#keys.find(key)
+    const owner = this.#keys.gatewayOf(key.pid)
+    const peer = owner === this.#o.gatewayNumber ? undefined : this.#o.peers.get(owner)
+    if (server) await pass(connect(server.socketPath), server)
+    else if (peer) await pass(connect(peer), key)
+  }
+
+  #refuse(client: Socket, error: unknown): void {
+    if (error instanceof PgRefusal) {
+      this.#o.telemetry.refused(error.sqlState)
+      if (!client.destroyed) client.end(errorResponse(error), () => client.destroy())
+    } else client.destroy()
+  }
+
+  #endIdle(): void {
+    const now = performance.now()
+    const { idleTimeoutMs } = this.#o
+    for (const session of this.#all()) {
+      const bytes = session.client.bytesRead + session.socket.bytesRead
+      if (bytes !== session.bytes) Object.assign(session, { bytes, quietSince: now })
+      else if (idleTimeoutMs > 0 && now - session.quietSince > idleTimeoutMs)
+        end(session, new PgRefusal('57P05', 'terminating connection due to idle-session timeout'))
+    }
+  }
+}
+
+/** @throws PgRefusal for what no session of a tenant may be */
+function refuseUnfit(parameters: Parameters): void {
+  const user = parameters.get('user')
+  if (!user) throw new PgRefusal('28000', 'no PostgreSQL user name specified in startup packet')
+  const replication = parameters.get('replication') ?? 'off'
+  if (!/^(?:0|off|no|false|f|n)$/i.test(replication))
+    throw new PgRefusal('0A000', 'replication is not offered')
+  if (!USERS.has(user))
+    throw new PgRefusal('28P01', `password authentication failed for user "${user}"`)
+}
+
+/** Nothing is said in the middle of something else, as far as can be known: a session that is quiet is between messages. */
+function end({ client, socket }: Session, why: PgRefusal): void {
+  socket.destroy()
+  if (client.writableLength === 0) client.write(errorResponse(why))
+  client.end(() => client.destroy())
+}
+
+async function pass(to: Socket, { pid, secret }: Pick<ServerKey, 'pid' | 'secret'>): Promise<void> {
+  to.on('error', () => to.destroy())
+  to.setTimeout(CANCEL_MS, () => to.destroy())
+  to.end(cancelPacket(pid, secret))
+  to.resume()
+  if (!to.destroyed) await once(to, 'close')
+}
