@@ -31,7 +31,7 @@ export function taggedBlob(text: string): InputValue | null {
 export const likePattern = (pattern: string): string =>
   pattern.replace(/\\.|\*/gs, (sign) => (sign === '*' ? '%' : sign))
 
-export function refuseNul(text: string, what: string): string {
+function refuseNul(text: string, what: string): string {
   if (text.includes('\0'))
     throw new AppError('request.invalid', `${what} cannot hold a NUL character`)
   return text
