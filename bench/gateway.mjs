@@ -1,6 +1,6 @@
 // A real gateway on a folder of its own, with real workers.
 import { fork } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '../packages/client/dist/index.js'
@@ -13,6 +13,8 @@ export const SERIES = 'with recursive n(i) as (select 1 union all select i + 1 f
 /** @param {'process' | 'docker'} runtime */
 export async function startGateway(runtime) {
   const folder = mkdtempSync(join(tmpdir(), 'dbf-bench-'))
+  // PostgreSQL does not run as root; whom it runs as must be able to enter.
+  chmodSync(folder, 0o711)
   const port = 20_000 + Math.floor(Math.random() * 20_000)
   const child = fork(join(root, 'services/gateway/dist/main.js'), {
     silent: true,
@@ -20,6 +22,7 @@ export async function startGateway(runtime) {
       PATH: process.env.PATH,
       DBFORGE_RUNTIME: runtime,
       DBFORGE_PORT: String(port),
+      DBFORGE_PG_PORT: '0',
       DBFORGE_ADMIN_TOKEN: TOKEN,
       DBFORGE_DATA_DIR: join(folder, 'data'),
       DBFORGE_SECRETS_DIR: join(folder, 'secrets'),
@@ -31,6 +34,7 @@ export async function startGateway(runtime) {
     runtime,
     baseUrl,
     pid: child.pid,
+    dataDir: join(folder, 'data'),
     headers: { 'content-type': 'application/json', authorization: `Bearer ${TOKEN}` },
     client: createClient({ baseUrl, token: TOKEN }),
     queryUrl: (name) => `${baseUrl}/api/db/${name}/query`,

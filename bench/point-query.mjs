@@ -7,18 +7,20 @@ import { generator, saturate } from './load.mjs'
 import { median, round } from './machine.mjs'
 
 const CONNECTIONS = 64
-const bodies = Array.from({ length: 500 }, (_, at) => pointQuery(at))
 
 export async function measure({ runtime, short }) {
-  const [rounds, seconds] = short ? [2, 2] : [7, 5]
   const gateway = await startGateway(runtime)
   await gateway.spawn('bench')
   await fillPoints(gateway, 'bench')
-  const alone = await inProcess()
-  const targets = [
-    alone,
-    { name: `gateway, ${runtime}`, url: gateway.queryUrl('bench'), headers: gateway.headers },
-  ]
+  return compare(gateway, await inProcess('in-process.mjs'), { short, body: pointQuery })
+}
+
+/** @param alone the program that does the same in one process; it and the gateway are ended */
+export async function compare(gateway, alone, { short, body }) {
+  const [rounds, seconds] = short ? [2, 2] : [7, 5]
+  const bodies = Array.from({ length: 500 }, (_, at) => body(at))
+  const name = `gateway, ${gateway.runtime}`
+  const targets = [alone, { name, url: gateway.queryUrl('bench'), headers: gateway.headers }]
   const results = targets.map(() => [])
   const load = ({ url, headers }, forSeconds) =>
     saturate({ url, headers, bodies, connections: CONNECTIONS, seconds: forSeconds })
@@ -42,8 +44,8 @@ function rowsOf(targets, results) {
   return rows.map((row) => ({ ...row, ofInProcess: round(row.perSecond / rows[0].perSecond) }))
 }
 
-async function inProcess() {
-  const child = fork(join(root, 'bench/in-process.mjs'))
+export async function inProcess(program, args = []) {
+  const child = fork(join(root, 'bench', program), args)
   const { port } = await new Promise((resolve) => child.once('message', resolve))
   return {
     name: 'in process',

@@ -1,10 +1,12 @@
-// The figures of the SQLite worker: all of them, or those that are named.
-//   npm run bench [-- point-query durable-inserts stream cancel bombs idle-memory] [--runtime process] [--short]
+// The figures of the workers: all of them, or those that are named.
+//   npm run bench [-- point-query postgres-life …] [--runtime process] [--short]
 import { parseArgs } from 'node:util'
 import { ensureBuilt } from '../scripts/build.mjs'
 import { hasDocker, writeResult } from './machine.mjs'
 
-const NAMES = ['point-query', 'durable-inserts', 'stream', 'cancel', 'bombs', 'idle-memory']
+const SQLITE = ['point-query', 'durable-inserts', 'stream', 'cancel', 'bombs', 'idle-memory']
+const POSTGRES = ['postgres-point-query', 'postgres-stream', 'postgres-life', 'psql-port']
+const NAMES = [...SQLITE, ...POSTGRES]
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { runtime: { type: 'string' }, short: { type: 'boolean', default: false } },

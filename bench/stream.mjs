@@ -46,7 +46,7 @@ export async function measure({ runtime, short }) {
 }
 
 /** Reads lines without making objects of them: only their end is looked at. */
-function stream(gateway, rows) {
+export function stream(gateway, rows) {
   const startedAt = performance.now()
   return new Promise((resolve, reject) => {
     const headers = { ...gateway.headers, accept: 'application/x-ndjson' }
@@ -70,7 +70,7 @@ function stream(gateway, rows) {
   })
 }
 
-async function watched(pids, run) {
+export async function watched(pids, run) {
   const before = { gateway: rssMb(pids.gateway), worker: rssMb(pids.worker) }
   const most = { ...before }
   const timer = setInterval(() => {

@@ -28,18 +28,19 @@ RUN node services/worker/native/build.mjs /guard
 
 FROM modules AS packages
 COPY packages/client/package.json packages/client/
+COPY services/worker-postgres/package.json services/worker-postgres/
 COPY services/gateway/package.json services/gateway/
 
 FROM packages AS build
-RUN npm ci --workspace=services/gateway --include-workspace-root --ignore-scripts --no-audit --no-fund
+RUN npm ci --workspace=services/gateway --include-workspace-root --omit=optional --ignore-scripts --no-audit --no-fund
 COPY tsconfig.base.json ./
 COPY packages packages
 COPY services services
-RUN node_modules/.bin/tsc -b services/gateway services/worker \
+RUN node_modules/.bin/tsc -b services/gateway services/worker services/worker-postgres \
  && find packages services -path '*/dist/*' -type f ! -name '*.js' -delete
 
 FROM packages AS production
-RUN npm ci --workspace=services/gateway --omit=dev --ignore-scripts --no-audit --no-fund \
+RUN npm ci --workspace=services/gateway --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
  && rm -r node_modules/better-sqlite3/deps node_modules/better-sqlite3/src
 
 FROM node:24-trixie-slim
@@ -53,5 +54,6 @@ COPY --from=build /app/packages/contract/dist packages/contract/dist
 COPY --from=build /app/packages/worker-kit/dist packages/worker-kit/dist
 COPY --from=build /app/services/gateway/dist services/gateway/dist
 COPY --from=build /app/services/worker/dist services/worker/dist
+COPY --from=build /app/services/worker-postgres/dist services/worker-postgres/dist
 # Runs as root, for Docker's socket and to give each worker its folder; compose takes root's other powers away.
 ENTRYPOINT ["node", "services/gateway/dist/main.js"]

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # Makes stand-ins for the official base images, under their official names, for machines that reach no image registry.
-# Usage: base-images.sh [postgres]      postgres: also make postgres:17-trixie
 #
 # An image of that name that is no stand-in (it was pulled) is left alone. Made images are kept as tars in the cache
 # folder; a key over everything an image is made from, in its label, tells when to make it again.
@@ -132,4 +131,4 @@ stand_in node:24-trixie-slim node debian:trixie-slim "$node_from" "NODE_VERSION=
 stand_in node:24-trixie node debian:trixie-slim "$node_from, with build tools" "NODE_VERSION=$node_version" \
   "PACKAGES=$build_tools"
 stand_in traefik:v3.6 traefik debian:trixie-slim "Go module github.com/traefik/traefik/v3 $traefik_version, without its web UI"
-[[ ${1-} != postgres ]] || stand_in postgres:17-trixie postgres debian:trixie-slim "Debian trixie's postgresql-17, without the official entrypoint"
+stand_in postgres:17-trixie postgres debian:trixie-slim "Debian trixie's postgresql-17, without the official entrypoint"

@@ -31,7 +31,7 @@ apt_install() {
   ((${#missing[@]} == 0)) && return
   say "installing ${missing[*]}"
   quietly apt-get -q update
-  DEBIAN_FRONTEND=noninteractive quietly apt-get -qy install --no-install-recommends "${missing[@]}"
+  DEBIAN_FRONTEND=noninteractive quietly apt-get -qy -o Dpkg::Options::=--force-confold install --no-install-recommends "${missing[@]}"
 }
 
 # The Debian mirror that this machine's apt is configured for. Apt knows whose mirror it is once it has read it.

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Connection, ConnectionRole, Credentials } from './connections.ts'
 import { route } from './route.ts'
 
 export const DatabaseName = z
@@ -28,10 +29,6 @@ export const DatabaseState = z.enum([
   'deleting',
 ])
 export type DatabaseState = z.output<typeof DatabaseState>
-
-/** Whom a client that speaks the engine's own protocol signs in as: who may do anything in the database, or only read. */
-export const ConnectionRole = z.enum(['owner', 'reader'])
-export type ConnectionRole = z.output<typeof ConnectionRole>
 
 /** No query may take longer, whoever sets its limit. */
 export const QUERY_TIMEOUT_MS_MAX = 3_600_000
@@ -92,27 +89,6 @@ export const DatabasePatch = z
   .refine((patch) => Object.values(patch).some((value) => value !== undefined), 'nothing to change')
   .meta({ id: 'DatabasePatch' })
 export type DatabasePatch = z.output<typeof DatabasePatch>
-
-export const Connection = z
-  .object({
-    host: z.string(),
-    port: z.int(),
-    database: z.string(),
-    url: z.string().describe('Connection string of the owner, without the password'),
-  })
-  .meta({ id: 'Connection' })
-export type Connection = z.output<typeof Connection>
-
-/** Given once: what is kept of the password does not give it back. */
-export const Credentials = z
-  .object({
-    role: ConnectionRole,
-    user: z.string(),
-    password: z.string(),
-    url: z.string().describe('Connection string with the password'),
-  })
-  .meta({ id: 'Credentials' })
-export type Credentials = z.output<typeof Credentials>
 
 export const Database = z
   .object({

@@ -2,9 +2,20 @@ import { z } from 'zod'
 import { DatabaseName } from './databases.ts'
 import { QueryResult, statementErrors } from './queries.ts'
 import { route } from './route.ts'
-import { InputValue, JsonValue } from './values.ts'
+import { InputValue, isTagged, JsonValue } from './values.ts'
 
-export const RowInput = z.record(z.string(), InputValue).meta({ id: 'RowValues' })
+/** Stored as JSON text; a list in an array column of PostgreSQL as an array. */
+const Document = z.union([
+  z.array(z.unknown()),
+  z
+    .record(z.string(), z.unknown())
+    .refine((members) => !isTagged(members), 'not a value that its tag fits'),
+])
+
+export const RowInput = z
+  .record(z.string(), z.union([InputValue, Document]))
+  .describe('Lists and objects without a tag are stored as JSON text')
+  .meta({ id: 'RowValues' })
 export type RowInput = z.output<typeof RowInput>
 
 export const Row = z.record(z.string(), JsonValue).meta({ id: 'Row' })
@@ -19,7 +30,7 @@ export const RowChanges = z
   .meta({ id: 'RowChanges' })
 export type RowChanges = z.output<typeof RowChanges>
 
-const table = z.string().min(1).max(255)
+const table = z.string().min(1).max(255).describe('As TableInfo has it')
 const inTable = z.object({ name: DatabaseName, table })
 const oneRow = z.object({
   name: DatabaseName,

@@ -1,7 +1,8 @@
 import { chmodSync, lstatSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { EXIT } from '@db-forge/contract/wire/exit-codes'
 import { VOLUME_MARKER } from '@db-forge/contract/wire/folder'
-import { EXIT, StartError } from './exit-codes.ts'
+import { StartError } from './start-error.ts'
 
 /** What `sockaddr_un` leaves for a path. */
 const SOCKET_PATH_BYTES_MAX = 107

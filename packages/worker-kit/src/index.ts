@@ -1,5 +1,5 @@
+export { EXIT } from '@db-forge/contract/wire/exit-codes'
 export { Connection, type Service } from './connection.ts'
-export { EXIT, StartError } from './exit-codes.ts'
 export { checkOwnFolder, checkSocketPath, shareWithGroup } from './folder.ts'
 export { type Listener, listen } from './listen.ts'
 export { errorFields, type Log, type LogFields, log } from './log.ts'
@@ -12,5 +12,6 @@ export {
   parseRequest,
   type Request,
 } from './request.ts'
+export { StartError } from './start-error.ts'
 export { type Identity, welcomeText } from './welcome.ts'
 export { errorText, type FailureDetails, WorkerFailure } from './worker-failure.ts'

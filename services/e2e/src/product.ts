@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -22,11 +22,14 @@ export interface Product {
 /** On a free port, with folders of its own and workers as processes. */
 export async function startProduct(): Promise<Product> {
   const folder = await mkdtemp(join(tmpdir(), 'dbf-'))
+  // PostgreSQL does not run as root; whom it runs as must be able to enter.
+  await chmod(folder, 0o711)
   const secrets = join(folder, 'secrets')
   const child = spawn(process.execPath, [START_SCRIPT], {
     env: {
       ...environmentWithoutSettings(),
       DBFORGE_PORT: '0',
+      DBFORGE_PG_PORT: '0',
       DBFORGE_DATA_DIR: join(folder, 'data'),
       DBFORGE_SECRETS_DIR: secrets,
       DBFORGE_RUNTIME: 'process',

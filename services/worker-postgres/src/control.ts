@@ -1,15 +1,25 @@
-import type { Cancelled, WorkerHealth } from '@db-forge/contract/wire'
+import type {
+  Cancelled,
+  ConfigureCommand,
+  PasswordCommand,
+  WorkerHealth,
+} from '@db-forge/contract/wire'
 import { type Frame, FrameType } from '@db-forge/contract/wire/frame'
 import { type Connection, parseCancel, type Service, WorkerFailure } from '@db-forge/worker-kit'
+import type { Platform } from './engine/platform.ts'
 import type { Quota } from './engine/quota.ts'
+import type { SessionWatch } from './engine/session-watch.ts'
 import type { Watchdog } from './engine/watchdog.ts'
 import type { Lane } from './lane/lane.ts'
+import { parseConfigure, parsePassword } from './settings-commands.ts'
 import { usage } from './usage.ts'
 
 const REQUEST_BYTES_MAX = 64 * 1024
 
 export interface ControlOptions {
   readonly lane: Lane
+  readonly platform: Platform
+  readonly sessionWatch: SessionWatch
   readonly watchdog: Watchdog
   readonly quota: Quota
   readonly contained: boolean
@@ -35,10 +45,13 @@ export class Control implements Service {
   receive(frame: Frame, from: Connection): void {
     switch (frame.type) {
       case FrameType.health:
-        this.#health().then(
-          (health) => from.send(FrameType.result, frame.id, JSON.stringify(health)),
-          (error: unknown) => from.fail(frame.id, error),
-        )
+        answer(frame, from, this.#health())
+        return
+      case FrameType.configure:
+        answer(frame, from, this.#configure(parseConfigure(frame.payload)))
+        return
+      case FrameType.setPassword:
+        answer(frame, from, this.#setPassword(parsePassword(frame.payload)))
         return
       case FrameType.cancel:
         this.#options.lane.cancel(parseCancel(frame.payload))
@@ -63,6 +76,18 @@ export class Control implements Service {
     // Nothing belongs to a connection of this socket.
   }
 
+  async #configure({ databaseName, sessionQueryTimeoutMs }: ConfigureCommand): Promise<object> {
+    const { platform, sessionWatch } = this.#options
+    await platform.rename(databaseName)
+    sessionWatch.limitMs = sessionQueryTimeoutMs
+    return {}
+  }
+
+  async #setPassword(command: PasswordCommand): Promise<object> {
+    await this.#options.platform.setPassword(command)
+    return {}
+  }
+
   async #health(): Promise<WorkerHealth> {
     const { quota, contained, serverPid, watchdog } = this.#options
     return {
@@ -74,4 +99,11 @@ export class Control implements Service {
       lanes: [{ lane: 0, busyMs: watchdog.busyMs }],
     }
   }
+}
+
+function answer({ id }: Frame, to: Connection, made: Promise<object>): void {
+  made.then(
+    (value) => to.send(FrameType.result, id, JSON.stringify(value)),
+    (error: unknown) => to.fail(id, error),
+  )
 }

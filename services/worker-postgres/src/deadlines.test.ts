@@ -12,7 +12,7 @@ const BUSY_TRAP = `do $$ declare i bigint := 0; begin
   loop begin loop i := i + 1; end loop; exception when query_canceled then null; end; end loop;
 end $$`
 const RUNNING =
-  "select count(*) from pg_stat_activity where state = 'active' and pid <> pg_backend_pid() and usename = 'tenant'"
+  "select count(*) from pg_stat_activity where state = 'active' and pid <> pg_backend_pid() and usename = 'owner_session'"
 
 describe.skipIf(unavailable())('deadlines and cancelling', () => {
   const db = sharedWorker()

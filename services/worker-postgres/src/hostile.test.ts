@@ -49,12 +49,12 @@ const REFUSED: readonly (readonly [what: string, sql: string, sqlCode: RegExp])[
   ['ALTER SYSTEM', "alter system set archive_command = 'id'", /42501|0A000/],
   ['the platform’s role', 'set role dbforge', /42501/],
   ['the platform’s session', 'set session authorization dbforge', /42501/],
-  ['superuser', 'alter role tenant superuser', /42501/],
+  ['superuser', 'alter role owner superuser', /42501/],
   ['CREATE ROLE', 'create role evil superuser', /42501/],
   ['the reader’s role', 'alter role reader superuser', /42501/],
   ['the platform’s password', "alter role dbforge password 'x'", /42501/],
-  ['membership', 'grant dbforge to tenant', /42501|0LP01/],
-  ['a predefined role', 'grant pg_execute_server_program to tenant', /42501|0LP01/],
+  ['membership', 'grant dbforge to owner', /42501|0LP01/],
+  ['a predefined role', 'grant pg_execute_server_program to owner', /42501|0LP01/],
   ['CREATE DATABASE', 'create database evil', /42501/],
   ['settings of the database', 'alter database main set statement_timeout = 0', /42501/],
   ['the database itself', 'drop database main', /42501|55006/],
@@ -111,7 +111,7 @@ describe.skipIf(unavailable())('a hostile tenant', () => {
       select from pg_auth_members where member = pg_roles.oid) from pg_roles where rolname = current_user`
     expect(await db.value(sql)).toBe(false)
     expect(await db.value(sql, [], { readOnly: true })).toBe(false)
-    expect(await db.value("select current_user || ' ' || session_user")).toBe('tenant tenant')
+    expect(await db.value("select current_user || ' ' || session_user")).toBe('owner owner_session')
   })
 
   test('there is no network, and what is to be durable is', async () => {
@@ -128,6 +128,9 @@ describe.skipIf(unavailable())('a hostile tenant', () => {
     ['a search path', "set search_path = 'elsewhere'"],
     ['a search path by a function', "select set_config('search_path', 'elsewhere', false)"],
     ['a role', 'set role none'],
+    ['a role given up', 'reset role'],
+    ['who signed in', 'set session authorization default'],
+    ['a role by a function', "select set_config('role', 'none', false)"],
     ['read only by default', 'set default_transaction_read_only = on'],
     ['a lock timeout', 'set lock_timeout = 1'],
     ['an advisory lock', 'select pg_advisory_lock(42)'],
@@ -155,7 +158,7 @@ describe.skipIf(unavailable())('a hostile tenant', () => {
       || (select count(*) from pg_cursors where name <> '') || current_setting('lock_timeout')
       || current_setting('default_transaction_read_only') || current_user`,
     )
-    expect(left).toBe('{1}00000offtenant')
+    expect(left).toBe('{1}00000offowner')
   })
 
   /** What a later caller sees who is lent the connection of this process. */
@@ -172,15 +175,42 @@ describe.skipIf(unavailable())('a hostile tenant', () => {
     throw new Error('the connection was not lent again')
   }
 
+  test.each(['set role none', 'reset role', 'set session authorization default'])(
+    'after %s there is nothing left to act with',
+    async (giveUp) => {
+      await db.link.query('create table if not exists victim (i int)')
+      for (const readOnly of [false, true]) {
+        const role = readOnly ? 'reader' : 'owner'
+        const run = (sql: string) =>
+          db.link.batch([{ sql: giveUp }, { sql }], { transaction: 'none', readOnly })
+        const { results } = await run('select current_user::text as who')
+        const who = (results[1]?.rows[0] as { who: string } | undefined)?.who
+        // RESET ROLE goes back to the role that the session began with.
+        expect(who).toMatch(new RegExp(`^${role}(_session)?$`))
+        expect((await failure(run('set role dbforge'))).code).toBe('sql.denied')
+        expect((await failure(run(`set role ${readOnly ? 'owner' : 'reader'}`))).code).toBe(
+          'sql.denied',
+        )
+        if (who === role) continue
+        for (const sql of ['select * from victim', 'create table mine (i int)'])
+          expect((await failure(run(sql))).code).toBe('sql.denied')
+      }
+      const transaction = await db.link.begin('write')
+      await db.link.query(giveUp, [], { transaction })
+      await db.link.commit(transaction)
+      expect(await db.value('select current_user')).toBe('owner')
+    },
+  )
+
   test('a role that cannot be had, laid down for the tenant’s own, changes nothing', async () => {
-    await db.link.query('alter role tenant set role = dbforge').catch(() => undefined)
+    await db.link.query('alter role owner set role = dbforge').catch(() => undefined)
     await db.link
-      .query('alter role tenant set session_replication_role = replica')
+      .query('alter role owner set session_replication_role = replica')
       .catch(() => undefined)
     const who = 'select current_user || session_user || pg_sleep(0.1)'
     const seen = await Promise.all(Array.from({ length: 8 }, () => db.value(who)))
-    expect(seen).toEqual(seen.map(() => 'tenanttenant'))
-    await db.link.query('alter role tenant reset all')
+    expect(seen).toEqual(seen.map(() => 'ownerowner_session'))
+    await db.link.query('alter role owner reset all')
   })
 
   test('what fails or is cut short is cleaned up behind too', async () => {
@@ -217,7 +247,7 @@ describe.skipIf(unavailable())('a hostile tenant', () => {
     ]
     for (const sql of attempts)
       expect((await failure(db.link.query(sql, [], readOnly))).code).toBe('sql.denied')
-    await failure(db.link.query('set role tenant', [], readOnly))
+    await failure(db.link.query('set role owner', [], readOnly))
     await db.link.query('set default_transaction_read_only = off', [], readOnly)
     await failure(db.link.query('select write_it()', [], readOnly))
     expect(await db.value('select array_agg(i)::text from inner_.secret')).toBe('{5}')
@@ -227,7 +257,7 @@ describe.skipIf(unavailable())('a hostile tenant', () => {
     await db.link.batch([
       { sql: 'create table if not exists witness (who text)' },
       {
-        sql: "create or replace function tell() returns boolean language plpgsql as $$ begin if current_user <> 'tenant' then raise exception 'run by %', current_user; end if; return true; end $$",
+        sql: "create or replace function tell() returns boolean language plpgsql as $$ begin if current_user <> 'owner' then raise exception 'run by %', current_user; end if; return true; end $$",
       },
       {
         sql: "create or replace function format_type(oid, int) returns text language sql as $$ select 'stolen' $$",
@@ -253,9 +283,9 @@ describe.skipIf(unavailable())('a hostile tenant', () => {
 
   test('one who throws its own rights away has them again', async () => {
     await db.link.query('create table kept (i int)')
-    await db.link.query('alter table kept owner to tenant')
-    await db.link.query('revoke all on database main from tenant').catch(() => undefined)
-    await db.link.query('drop owned by tenant')
+    await db.link.query('alter table kept owner to owner')
+    await db.link.query('revoke all on database main from owner').catch(() => undefined)
+    await db.link.query('drop owned by owner')
     // More at once than there are connections left over from before.
     const values = await Promise.all(
       Array.from({ length: 8 }, () => db.value('select 1 + length(pg_sleep(0.1)::text)')),
@@ -277,7 +307,7 @@ describe.skipIf(unavailable())('a hostile tenant', () => {
 
   test('the server’s socket knows nobody but the worker', async () => {
     if (process.getuid?.() !== 0) return
-    for (const user of ['dbforge', 'tenant', 'reader', 'postgres', 'nobody'])
+    for (const user of ['dbforge', 'owner_session', 'owner', 'reader', 'postgres', 'nobody'])
       await expect(
         Backend.open({
           path: folderAt(db.worker.dir).serverSocket,

@@ -21,6 +21,7 @@ import { ANSWER_BYTES_MAX } from './engine/answer.ts'
 import { Engine } from './engine/engine.ts'
 import { Platform } from './engine/platform.ts'
 import { Quota } from './engine/quota.ts'
+import { SessionWatch } from './engine/session-watch.ts'
 import { Sessions } from './engine/sessions.ts'
 import { Watchdog } from './engine/watchdog.ts'
 import { checkFolder, type Folder, removeStale } from './folder.ts'
@@ -29,6 +30,7 @@ import { Lane } from './lane/lane.ts'
 import { giveUpRoot } from './run-as.ts'
 import { findBinaries } from './server/binaries.ts'
 import { createData, dataMajor, writeAccessRules } from './server/data-directory.ts'
+import { DatabaseName } from './server/database-name.ts'
 import { Server } from './server/server.ts'
 import { sessionsMax, settings } from './server/settings.ts'
 
@@ -54,10 +56,11 @@ async function main(): Promise<void> {
     log('error', 'the server has ended', { ...exit })
     process.exit(EXIT.failed)
   })
-  const platform = new Platform(folder.serverSocket)
+  const name = new DatabaseName(folder.data)
+  const platform = new Platform(folder.serverSocket, name)
   await platform.ready()
   await Promise.all([settled, platform.restoreGrants()])
-  const worker = await serve(config, folder, { server, platform, version })
+  const worker = await serve(config, folder, { server, platform, name, version })
   onStop = (signal) => {
     if (stopping) return
     stopping = true
@@ -68,22 +71,23 @@ async function main(): Promise<void> {
 
 async function startServer(config: Config, folder: Folder) {
   const lock = await lockFolder(folder)
-  const major = dataMajor(folder.data)
-  const binaries = findBinaries({ dir: config.binDir, major })
+  const made = dataMajor(folder.data)
+  const binaries = findBinaries({ dir: config.binDir, major: made })
   const settle =
-    major === null ? await createData(folder.data, binaries, config.templatesDir) : async () => {}
+    made === null ? await createData(folder.data, binaries, config.templatesDir) : async () => {}
   log('info', 'the data is there', {
     major: binaries.major,
-    fresh: major === null,
+    fresh: made === null,
     afterMs: uptimeMs(),
   })
   removeStale(folder)
   writeAccessRules(folder.data)
-  const { memoryMb, maxSizeMb } = config
+  const { memoryMb, maxSizeMb, contained } = config
+  const { major } = binaries
   const server = new Server({
     binaries,
     data: folder.data,
-    settings: settings({ memoryMb, maxSizeMb, socketDir: folder.runDir, major: binaries.major }),
+    settings: settings({ memoryMb, maxSizeMb, socketDir: folder.runDir, major, contained }),
     memoryMb,
     lockFd: lock.fd,
   })
@@ -93,6 +97,7 @@ async function startServer(config: Config, folder: Folder) {
 interface Parts {
   readonly server: Server
   readonly platform: Platform
+  readonly name: DatabaseName
   readonly version: string
 }
 
@@ -105,7 +110,7 @@ interface Running {
 }
 
 async function serve(config: Config, folder: Folder, parts: Parts): Promise<Running> {
-  const { server, platform, version } = parts
+  const { server, platform, name, version } = parts
   const identity: Identity = {
     databaseId: config.databaseId,
     workerId: randomUUID(),
@@ -114,6 +119,7 @@ async function serve(config: Config, folder: Folder, parts: Parts): Promise<Runn
   const max = sessionsMax(config.memoryMb)
   const sessions = new Sessions({
     path: folder.serverSocket,
+    name,
     platform,
     sessionsMax: max,
     messageBytesMax: ANSWER_BYTES_MAX,
@@ -142,6 +148,8 @@ async function serve(config: Config, folder: Folder, parts: Parts): Promise<Runn
   })
   const control = new Control({
     lane,
+    platform,
+    sessionWatch: new SessionWatch(platform),
     watchdog,
     quota,
     contained: config.contained,

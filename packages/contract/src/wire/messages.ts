@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { type ConnectionRole, DatabaseId } from '../databases.ts'
+import type { ConnectionRole } from '../connections.ts'
+import { DatabaseId } from '../databases.ts'
 import { ErrorCode, SqlPosition } from '../errors.ts'
 import type { Params, RowFormat } from '../queries.ts'
 

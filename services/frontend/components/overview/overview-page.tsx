@@ -3,6 +3,7 @@
 import { useThisDatabase } from '@/components/databases/database-frame'
 import { PlatformLine } from '@/components/databases/platform-line'
 import { ConnectionCard } from './connection-card'
+import { ExtensionsCard } from './extensions-card'
 import { FactsCard } from './facts-card'
 import { LogCard } from './log-card'
 import { QueriesCard } from './queries-card'
@@ -19,6 +20,7 @@ export function OverviewPage() {
         <FactsCard database={database} />
       </div>
       <QueriesCard database={database} />
+      {database.engine === 'postgres' ? <ExtensionsCard database={database} /> : null}
       <LogCard database={database} />
       <PlatformLine />
     </main>

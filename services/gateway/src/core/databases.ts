@@ -1,4 +1,6 @@
 import type {
+  ConnectionRole,
+  Credentials,
   Database,
   DatabaseName,
   DatabasePatch,
@@ -9,17 +11,21 @@ import type {
   ErrorCode,
   Limits,
   LogLine,
+  SpawnedDatabase,
 } from '@db-forge/contract'
 import type { z } from 'zod'
-import type { EngineRegistry } from '../engines/engine-recipe.ts'
+import type { EngineRecipe, EngineRegistry } from '../engines/engine-recipe.ts'
 import { RuntimeUnavailableError, type WorkerRuntime } from '../runtime/worker-runtime.ts'
 import { type DatabaseRow, type MetadataStore, NameTakenError } from '../store/metadata-store.ts'
+import { SETTINGS_MS } from '../worker-link/control-channel.ts'
 import { AppError } from './app-error.ts'
 import type { Catalog } from './catalog.ts'
 import { CpuRate } from './cpu-rate.ts'
 import { newDatabaseId } from './database-id.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import { appErrorOf } from './query-failure.ts'
 import type { RunningQueries } from './running-queries.ts'
+import { newPassword, scramVerifier } from './scram-verifier.ts'
 import type { Telemetry } from './telemetry.ts'
 
 type Name = z.output<typeof DatabaseName>
@@ -77,12 +83,13 @@ export class Databases {
   async spawn(
     name: Name,
     options: DatabaseSpawn,
-  ): Promise<{ created: boolean; database: Database }> {
+  ): Promise<{ created: boolean; database: SpawnedDatabase }> {
     const existing = this.#o.catalog.findByName(name)
     if (existing?.desired === 'deleted') await this.#o.lifecycle.converge(existing.id)
     else if (existing) return { created: false, database: await this.#adopt(existing, options) }
     const startedAt = performance.now()
     const engine = this.#o.engines[options.engine ?? 'sqlite']
+    refuseTooLittle(engine, options)
     const outcome = (code: 'ok' | ErrorCode) =>
       this.#o.telemetry.spawnFinished(engine.name, code, (performance.now() - startedAt) / 1000)
     try {
@@ -97,10 +104,28 @@ export class Databases {
 
   async patch(name: Name, patch: DatabasePatch): Promise<Database> {
     const row = this.require(name)
+    refuseTooLittle(this.#o.engines[row.engine], patch)
     const changed = await this.#o.catalog.update(row.id, { limits: limitsOf(row.limits, patch) })
-    if (changed && row.desired === 'running' && this.#specHash(changed) !== this.#specHash(row))
+    if (changed && row.desired === 'running' && this.#concernsWorker(row, changed))
       await this.#o.lifecycle.converge(row.id)
     return this.get(name)
+  }
+
+  /** A new password, the one before being good no more. It is not kept. */
+  async renewPassword(
+    name: Name,
+    options: { readonly role: ConnectionRole; readonly endSessions: boolean },
+  ): Promise<Credentials> {
+    const row = this.require(name)
+    if (!this.#o.engines[row.engine].hasSessions)
+      throw new AppError('engine.unsupported', `${row.engine} has no passwords`)
+    const password = newPassword()
+    const link = await this.#o.lifecycle.link(row)
+    const verifier = await scramVerifier(password)
+    await link.settings.setPassword({ ...options, verifier }).catch((error: unknown) => {
+      throw appErrorOf(error, SETTINGS_MS)
+    })
+    return this.#credentials(row, options.role, password)
   }
 
   start(name: Name): Promise<Database> {
@@ -182,7 +207,10 @@ export class Databases {
         limits,
       })
       await this.#firstStart(row)
-      return { created: true, database: this.get(name) }
+      const credentials = this.#o.engines[engine].hasSessions
+        ? { credentials: await this.renewPassword(name, { role: 'owner', endSessions: false }) }
+        : {}
+      return { created: true, database: { ...this.get(name), ...credentials } }
     } catch (error) {
       const winner = error instanceof NameTakenError ? catalog.findByName(name) : undefined
       if (!winner) throw error
@@ -218,6 +246,20 @@ export class Databases {
     return this.get(name)
   }
 
+  #credentials(row: DatabaseRow, role: ConnectionRole, password: string): Credentials {
+    const { connection } = this.#o.catalog.present(row)
+    const url = connection && new URL(connection.url)
+    if (url) Object.assign(url, { username: role, password })
+    return { role, user: role, password, url: url?.href ?? null }
+  }
+
+  #concernsWorker(before: DatabaseRow, after: DatabaseRow): boolean {
+    return (
+      this.#specHash(before) !== this.#specHash(after) ||
+      before.limits.sessionQueryTimeoutMs !== after.limits.sessionQueryTimeoutMs
+    )
+  }
+
   #specHash(row: DatabaseRow): string {
     return this.#o.engines[row.engine].workerSpec(row).hash
   }
@@ -228,6 +270,15 @@ export class Databases {
       throw new AppError('runtime.unavailable', undefined, { cause: error, retryAfterSeconds: 5 })
     })
   }
+}
+
+/** @throws AppError `request.invalid` for less memory than the engine can work with. */
+function refuseTooLittle({ name, memoryMbMin }: EngineRecipe, { memoryMb }: DatabasePatch): void {
+  if (memoryMb === undefined || memoryMb >= memoryMbMin) return
+  const detail = `at least ${memoryMbMin} for ${name}`
+  throw new AppError('request.invalid', `#/memoryMb: ${detail}`, {
+    extra: { errors: [{ pointer: '#/memoryMb', detail }] },
+  })
 }
 
 function limitsOf(base: Limits, changes: DatabasePatch): Limits {

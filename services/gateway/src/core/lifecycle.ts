@@ -1,8 +1,9 @@
-import type { DatabaseId } from '@db-forge/contract'
+import type { DatabaseId, ErrorCode } from '@db-forge/contract'
 import type { WorkerHealth } from '@db-forge/contract/wire'
 import type { EngineRegistry } from '../engines/engine-recipe.ts'
 import { KeyedQueue } from '../keyed-queue.ts'
 import {
+  EngineUnavailableError,
   RuntimeUnavailableError,
   type WorkerEvent,
   type WorkerRuntime,
@@ -173,14 +174,25 @@ export class Lifecycle {
     const spec = engines[row.engine].workerSpec(row)
     await this.#translate(row.id, () => runtime.ensure(spec))
     if (links.current(row.id)?.welcome.specHash !== spec.hash) links.drop(row.id)
-    const { welcome } = await this.#translate(row.id, () => links.connect(row.id))
+    const link = await this.#translate(row.id, () => this.#connect(row))
     this.#forgetRetry(row.id)
     this.#backoff.up(row.id)
     await catalog.update(row.id, {
       state: 'running',
       reason: null,
-      engineVersion: welcome.engineVersion,
+      engineVersion: link.welcome.engineVersion,
     })
+  }
+
+  /** Tells a worker that clients of other protocols reach what they are to meet. */
+  async #connect(row: DatabaseRow): Promise<WorkerLink> {
+    const link = await this.#o.links.connect(row.id)
+    if (this.#o.engines[row.engine].hasSessions)
+      await link.settings.configure({
+        databaseName: row.name,
+        sessionQueryTimeoutMs: row.limits.sessionQueryTimeoutMs,
+      })
+    return link
   }
 
   /** Runs one step against the runtime; its failure becomes the database's reason and the caller's error. */
@@ -201,9 +213,10 @@ export class Lifecycle {
       const failing = row?.desired === 'running' && !unavailable
       await this.#o.catalog.update(id, failing ? { state: 'failed', reason } : { reason })
       if (row && row.desired !== 'deleted') this.#retry(id, this.#backoff.failed(id))
-      throw unavailable
-        ? new AppError('runtime.unavailable', undefined, { cause: error, retryAfterSeconds: 5 })
-        : new AppError('database.failed', reason, { cause: error, retryAfterSeconds: 5 })
+      throw new AppError(codeOf(error), unavailable ? undefined : reason, {
+        cause: error,
+        retryAfterSeconds: 5,
+      })
     }
   }
 
@@ -278,6 +291,11 @@ export class Lifecycle {
 function isThere(row: DatabaseRow, running: ReadonlySet<DatabaseId>): boolean {
   if (row.desired === 'running') return row.state === 'running' && running.has(row.id)
   return row.state === row.desired && !running.has(row.id)
+}
+
+function codeOf(error: unknown): ErrorCode {
+  if (error instanceof RuntimeUnavailableError) return 'runtime.unavailable'
+  return error instanceof EngineUnavailableError ? 'engine.unavailable' : 'database.failed'
 }
 
 const failed = (row: DatabaseRow) =>

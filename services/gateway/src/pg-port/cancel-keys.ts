@@ -1,60 +1,83 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 
-/** A client's `pid` has the gateway's number above the session's. The sign bit stays clear, for clients that show it. */
-const SESSION_BITS = 19
-const SESSIONS_MAX = 2 ** SESSION_BITS
-export const GATEWAY_NUMBER_MAX = 4095
+const SLOT_BITS = 20
+const SLOTS = 2 ** SLOT_BITS
+/** So that the number before the slot keeps it positive. */
+export const GATEWAY_NUMBER_MAX = 2 ** (31 - SLOT_BITS) - 1
+/** What protocol 3.0 has room for, and what 3.2 takes too. */
+const SECRET_BYTES = 4
 
-export const gatewayOf = (pid: number): number => pid >>> SESSION_BITS
-
-export interface Key {
+/** What the server itself gave, by which it can be asked to cancel. */
+export interface ServerKey {
+  readonly socketPath: string
   readonly pid: number
   readonly secret: Buffer
 }
 
-/** How to cancel what a session's server is doing. */
-export interface CancelTarget {
-  readonly socketPath: string
-  /** The server's own. */
-  readonly key: Key
-}
-
-interface Entry extends CancelTarget {
+export interface CancelKey {
+  readonly pid: number
   readonly secret: Buffer
 }
 
-/** The keys by which clients cancel: ours, since a server's say nothing of where it is. */
+/**
+ * The keys by which clients ask to cancel. Ids of processes are the same in many containers, so clients get keys of ours:
+ * the number of this gateway and a slot in place of the id, so that any of several gateways knows whom to ask.
+ */
 export class CancelKeys {
   readonly #gatewayNumber: number
-  readonly #entries = new Map<number, Entry>()
+  readonly #slots = new Map<number, { readonly secret: Buffer; readonly server: ServerKey }>()
   #last = 0
 
   constructor(gatewayNumber: number) {
     this.#gatewayNumber = gatewayNumber
   }
 
-  /** A key for the client, as long as the server's: the protocol's version sets the length. */
-  mint(target: CancelTarget): Key {
-    const secret = randomBytes(target.key.secret.length)
-    const pid = this.#gatewayNumber * SESSIONS_MAX + this.#freeNumber()
-    this.#entries.set(pid, { ...target, secret })
-    return { pid, secret }
+  mint(server: ServerKey): CancelKey {
+    do this.#last = (this.#last + 1) % SLOTS
+    while (this.#slots.has(this.#last))
+    const secret = randomBytes(SECRET_BYTES)
+    this.#slots.set(this.#last, { secret, server })
+    return { pid: this.#gatewayNumber * SLOTS + this.#last, secret }
   }
 
-  find({ pid, secret }: Key): CancelTarget | undefined {
-    const entry = this.#entries.get(pid)
-    if (entry?.secret.length !== secret.length) return undefined
-    return timingSafeEqual(entry.secret, secret) ? entry : undefined
+  /** Undefined for a key that is not one of ours, or no longer. */
+  find({ pid, secret }: CancelKey): ServerKey | undefined {
+    const found = this.#slots.get(pid % SLOTS)
+    if (!found || this.gatewayOf(pid) !== this.#gatewayNumber) return undefined
+    const isRight = secret.length === SECRET_BYTES && timingSafeEqual(secret, found.secret)
+    return isRight ? found.server : undefined
   }
 
-  forget({ pid }: Key): void {
-    this.#entries.delete(pid)
+  /** Whose key it is. */
+  gatewayOf(pid: number): number {
+    return Math.floor(pid / SLOTS)
   }
 
-  /** Far more than the sessions that can be open. 0 is none: some clients take it for the lack of a key. */
-  #freeNumber(): number {
-    do this.#last = (this.#last % (SESSIONS_MAX - 1)) + 1
-    while (this.#entries.has(this.#gatewayNumber * SESSIONS_MAX + this.#last))
-    return this.#last
+  forget({ pid }: CancelKey): void {
+    this.#slots.delete(pid % SLOTS)
+  }
+}
+
+/** The key of one session. */
+export class SessionKey {
+  readonly #keys: CancelKeys
+  readonly #socketPath: string
+  #key: CancelKey | null = null
+
+  constructor(keys: CancelKeys, socketPath: string) {
+    this.#keys = keys
+    this.#socketPath = socketPath
+  }
+
+  /** What the client gets for what the server gave. */
+  exchange(of: CancelKey): CancelKey {
+    this.forget()
+    this.#key = this.#keys.mint({ ...of, socketPath: this.#socketPath })
+    return this.#key
+  }
+
+  forget(): void {
+    if (this.#key) this.#keys.forget(this.#key)
+    this.#key = null
   }
 }

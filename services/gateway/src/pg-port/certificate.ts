@@ -1,90 +1,70 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { isIP } from 'node:net'
+import { X509Certificate } from 'node:crypto'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { generate } from 'selfsigned'
+
+const DAY_MS = 86_400_000
+const VALID_DAYS = 825
+const RENEW_DAYS = 30
+const NAMES = ['localhost', 'db.localhost', '*.db.localhost']
+const ADDRESSES = ['127.0.0.1', '::1']
 
 export interface Certificate {
-  /** PEM. */
   readonly cert: string
   readonly key: string
 }
 
-const DAY_MS = 86_400_000
-const VALID_DAYS = 825
-const RENEWED_BEFORE_DAYS = 30
-/** Names that this machine has for itself. */
-const NAMES = ['localhost', 'db.localhost', '*.db.localhost', '127.0.0.1', '::1']
-/** Addresses to listen on, and not to be called by. */
-const ANY = new Set(['0.0.0.0', '::', ''])
-
-/**
- * The certificate in files of the operator's.
- * @throws Error that names what is wrong with them.
- */
-export async function givenCertificate(files: Certificate): Promise<Certificate> {
+/** What `DBFORGE_PG_TLS_CERT` and `_KEY` name, in PEM. */
+export async function readCertificate(files: Certificate): Promise<Certificate> {
   const [cert, key] = await Promise.all([readFile(files.cert, 'utf8'), readFile(files.key, 'utf8')])
-  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
-    throw new Error(`${files.key} is not the key of ${files.cert}`)
   return { cert, key }
 }
 
-/**
- * A certificate that says who this is to whoever has seen it before: made once, kept in `dir`, and made anew before it
- * expires, or where it is not to be read or lacks a host's name.
- */
-export async function ownCertificate(dir: string, hosts: readonly string[]): Promise<Certificate> {
-  const names = [...new Set([...NAMES, ...hosts.filter((host) => !ANY.has(host))])]
-  const files = { cert: join(dir, 'pg-server.crt'), key: join(dir, 'pg-server.key') }
-  const kept = await givenCertificate(files).catch(() => null)
-  if (kept && isGood(kept, names)) return kept
-  const made = await make(names)
-  await mkdir(dir, { recursive: true })
-  await replace(files.key, made.key)
-  await replace(files.cert, made.cert)
+/** Encrypts, and proves nothing: made here, kept in the secrets folder, and made anew before it is over. */
+export async function ownCertificate(secretsDir: string, host: string): Promise<Certificate> {
+  const files = { cert: join(secretsDir, 'pg-server.crt'), key: join(secretsDir, 'pg-server.key') }
+  const kept = await readCertificate(files).catch(() => null)
+  if (kept && isGood(kept)) return kept
+  const made = await make(host)
+  await mkdir(secretsDir, { recursive: true })
+  for (const part of ['key', 'cert'] as const) {
+    await writeFile(`${files[part]}.new`, made[part], { mode: 0o600 })
+    await rename(`${files[part]}.new`, files[part])
+  }
   return made
 }
 
-function isGood({ cert }: Certificate, names: readonly string[]): boolean {
-  const certificate = new X509Certificate(cert)
-  const leftMs = Date.parse(certificate.validTo) - Date.now()
-  return (
-    leftMs > RENEWED_BEFORE_DAYS * DAY_MS &&
-    names.every((name) =>
-      isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name.replace('*', 'any')),
-    )
-  )
+function isGood({ cert, key }: Certificate): boolean {
+  try {
+    const parsed = new X509Certificate(cert)
+    const leftMs = Date.parse(parsed.validTo) - Date.now()
+    return leftMs > RENEW_DAYS * DAY_MS && key.includes('PRIVATE KEY')
+  } catch {
+    return false
+  }
 }
 
-async function make(names: readonly string[]): Promise<Certificate> {
-  // Its parsers take a while to load, and are needed once in the life of an installation.
-  const { generate } = await import('selfsigned')
-  const now = Date.now()
+async function make(host: string): Promise<Certificate> {
+  const isAddress = /^[\d.]+$|:/.test(host)
+  const names = isAddress ? NAMES : [...new Set([...NAMES, host])]
+  const addresses = isAddress ? [...new Set([...ADDRESSES, host])] : ADDRESSES
   const made = await generate([{ name: 'commonName', value: 'DB-Forge' }], {
     keyType: 'ec',
     curve: 'P-256',
     algorithm: 'sha256',
-    // Clocks differ.
-    notBeforeDate: new Date(now - DAY_MS),
-    notAfterDate: new Date(now + VALID_DAYS * DAY_MS),
+    notBeforeDate: new Date(Date.now() - DAY_MS),
+    notAfterDate: new Date(Date.now() + VALID_DAYS * DAY_MS),
     extensions: [
-      { name: 'basicConstraints', cA: false, critical: true },
-      { name: 'keyUsage', digitalSignature: true, critical: true },
+      { name: 'basicConstraints', cA: false },
       { name: 'extKeyUsage', serverAuth: true },
       {
         name: 'subjectAltName',
-        altNames: names.map((name) =>
-          isIP(name) ? { type: 7, ip: name } : { type: 2, value: name },
-        ),
+        altNames: [
+          ...names.map((value) => ({ type: 2 as const, value })),
+          ...addresses.map((ip) => ({ type: 7 as const, ip })),
+        ],
       },
     ],
   })
   return { cert: made.cert, key: made.private }
-}
-
-/** A reader finds the old or the new one, and never half of it. */
-async function replace(path: string, text: string): Promise<void> {
-  const fresh = `${path}.new`
-  await writeFile(fresh, text, { mode: 0o600 })
-  await chmod(fresh, 0o600)
-  await rename(fresh, path)
 }

@@ -1,166 +1,271 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { createSecureContext } from 'node:tls'
-import { CancelKeys } from './cancel-keys.ts'
-import { cancel } from './cancellation.ts'
-import { bidFarewell } from './farewell.ts'
-import { fatal } from './messages.ts'
-import { type PgLog, PgRefusal, type PgTarget, type PgTelemetry, SqlState } from './pg-target.ts'
-import { Session, type SessionHost } from './session.ts'
+/**
+ * The port for PostgreSQL's own clients. It reads no more of a connection than it takes to know where it belongs, has that
+ * database started if it is not, and then passes bytes between the client and the server in the database's folder.
+ */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createSecureContext, type SecureContext } from 'node:tls'
+import { type CancelKey, CancelKeys, type ServerKey, SessionKey } from './cancel-keys.ts'
+import type { Certificate } from './certificate.ts'
+import { type Greeting, greet } from './greeting.ts'
+import { errorResponse, PgRefusal } from './refusal.ts'
+import { ServerConnection } from './server-connection.ts'
+import { signIn } from './sign-in.ts'
+import { splice } from './splice.ts'
+import { cancelPacket, type Parameters, startupPacket } from './startup.ts'
 
-/** Connections that have not signed in yet: they cost memory and nobody has vouched for them. */
-const NEWCOMERS_MAX = 100
-/** A newcomer that has said nothing for so long gives way to another. */
-const SILENCE_MS = 1000
+/** More connections that are nobody's yet are cut off at once. */
+const PENDING_MAX = 200
 const KEEP_ALIVE_MS = 60_000
-const IDLE_CHECK_MS_MAX = 15_000
-const IDLE_CHECKS = 4
-/** For clients to read why, and to hang up. */
-const CLOSE_MS_MAX = 1000
-const TOO_MANY = 'sorry, too many clients already'
+const LOOK_EVERY_MS = 1000
+const CANCEL_MS = 5000
+/** For a server that is there and takes nobody yet. */
+const TRIES = 20
+const RETRY_MS = 100
+/** Whom clients may be; the server has others, for this program alone. */
+const USERS = new Set(['owner', 'reader'])
+
+export interface PgTarget {
+  readonly databaseId: string
+  readonly socketPath: string
+  /** As the server calls it. */
+  readonly database: string
+  readonly sessionsMax: number
+}
+
+export interface PgTelemetry {
+  readonly opened: () => void
+  readonly closed: () => void
+  readonly refused: (sqlState: string) => void
+}
 
 export interface PgPortOptions {
   readonly host: string
   /** 0 for any that is free. */
   readonly port: number
-  /** PEM; null to offer no encryption. */
-  readonly tls: { readonly cert: string; readonly key: string } | null
-  /**
-   * Finds a database and waits until it can be connected to.
-   * @throws PgRefusal
-   */
-  readonly resolve: (databaseName: string, signal: AbortSignal) => Promise<PgTarget>
+  readonly tls: Certificate | null
+  /** Finds a database, without regard to case, and starts it if need be. @throws PgRefusal */
+  readonly resolve: (database: string, signal: AbortSignal) => Promise<PgTarget>
+  /** Tells this gateway from its peers. */
   readonly gatewayNumber: number
-  /** The other gateways, by their numbers. */
+  /** Where other gateways take requests to cancel. */
   readonly peers: ReadonlyMap<number, { readonly host: string; readonly port: number }>
   readonly sessionsMax: number
+  /** From the first byte to the session's being ready. */
   readonly startupTimeoutMs: number
-  /** 0 for never. */
+  /** For a session in which nobody says anything; 0 for no end. */
   readonly idleTimeoutMs: number
-  readonly log: PgLog
   readonly telemetry: PgTelemetry
 }
 
-/**
- * Where clients that speak PostgreSQL's protocol come in: reads enough of it to know which database is meant, and passes on
- * everything else between client and server, passwords included.
- */
+interface Session {
+  readonly client: Socket
+  readonly socket: Socket
+  bytes: number
+  quietSince: number
+}
+
 export class PgPort {
   readonly #o: PgPortOptions
-  readonly #server: Server
-  readonly #host: SessionHost
-  /** With the database that each has a place at. */
-  readonly #sessions = new Map<Session, string | null>()
-  readonly #newcomers = new Set<Session>()
-  readonly #perDatabase = new Map<string, number>()
-  #admitted = 0
-  #idleTimer: NodeJS.Timeout | undefined
-  #closing: (() => void) | null = null
+  readonly #server = createServer({
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
+  })
+  readonly #tls: SecureContext | null
+  readonly #keys: CancelKeys
+  readonly #pending = new Set<Socket>()
+  readonly #sessions = new Map<string, Set<Session>>()
+  #count = 0
+  #looking: NodeJS.Timeout | undefined
 
+  /** @throws Error if the certificate is none */
   constructor(options: PgPortOptions) {
     this.#o = options
-    const keys = new CancelKeys(options.gatewayNumber)
-    this.#host = {
-      ...options,
-      tls: options.tls && createSecureContext({ ...options.tls, minVersion: 'TLSv1.2' }),
-      keys,
-      cancel: (packet) => cancel(packet, { ...options, keys }),
-      admit: (session, target) => this.#admit(session, target),
-      authenticated: (session) => this.#newcomers.delete(session),
-      ended: (session) => this.#release(session),
-      gone: (session) => this.#forget(session),
-    }
-    this.#server = createServer(
-      { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
-      (socket) => this.#welcome(socket),
-    )
+    this.#tls = options.tls && createSecureContext({ ...options.tls, minVersion: 'TLSv1.2' })
+    this.#keys = new CancelKeys(options.gatewayNumber)
+    this.#server.on('connection', (socket) => void this.#accept(socket))
   }
 
-  listen(): Promise<{ readonly host: string; readonly port: number }> {
-    const { host, port, idleTimeoutMs } = this.#o
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen({ host, port }, () => {
-        this.#server.off('error', reject)
-        this.#server.on('error', (error) => this.#o.log.error({ err: error }, 'PostgreSQL port'))
-        if (idleTimeoutMs > 0) this.#watchIdle(idleTimeoutMs)
-        resolve({ host, port: (this.#server.address() as AddressInfo).port })
-      })
-    })
+  /** @returns the port that is listened on. @throws Error, such as EADDRINUSE */
+  async listen(): Promise<number> {
+    this.#server.listen({ host: this.#o.host, port: this.#o.port })
+    await once(this.#server, 'listening')
+    this.#looking = setInterval(() => this.#endIdle(), LOOK_EVERY_MS).unref()
+    return (this.#server.address() as AddressInfo).port
   }
 
-  /** How many clients are with a database. */
-  sessions(databaseId: string): number {
-    return this.#perDatabase.get(databaseId) ?? 0
-  }
-
-  /** Ends all sessions, and tells them so. */
+  /** Tells all clients that it ends. */
   async close(): Promise<void> {
-    clearInterval(this.#idleTimer)
-    if (this.#server.listening) this.#server.close()
-    if (this.#sessions.size === 0) return
-    const gone = new Promise<void>((resolve) => {
-      this.#closing = resolve
-      setTimeout(resolve, CLOSE_MS_MAX)
-    })
-    for (const session of [...this.#sessions.keys()])
-      session.end(SqlState.adminShutdown, 'terminating connection due to administrator command')
-    await gone
-    for (const { socket } of this.#sessions.keys()) socket.destroy()
+    clearInterval(this.#looking)
+    const closed = new Promise((resolve) => this.#server.close(resolve))
+    for (const socket of this.#pending) socket.destroy()
+    for (const session of this.#all())
+      end(session, new PgRefusal('57P01', 'terminating connection: the gateway is stopping'))
+    await closed
   }
 
-  #welcome(socket: Socket): void {
-    if (this.#newcomers.size >= NEWCOMERS_MAX && !this.#dropSilent()) {
-      socket.on('error', () => {})
-      this.#o.telemetry.refused(SqlState.tooManyConnections)
-      bidFarewell(socket, fatal(SqlState.tooManyConnections, TOO_MANY))
+  async #accept(raw: Socket): Promise<void> {
+    raw.on('error', () => raw.destroy())
+    if (this.#pending.size >= PENDING_MAX) {
+      raw.destroy()
       return
     }
-    const session = new Session(socket, this.#host)
-    this.#sessions.set(session, null)
-    this.#newcomers.add(session)
-    void session.run()
-  }
-
-  #dropSilent(): boolean {
-    const before = performance.now() - SILENCE_MS
-    for (const session of this.#newcomers) {
-      if (!session.isSilent || session.startedAt > before) continue
-      session.end(SqlState.tooManyConnections, TOO_MANY)
-      return true
+    let client = raw
+    const late = new AbortController()
+    const timer = setTimeout(() => {
+      late.abort()
+      raw.destroy()
+    }, this.#o.startupTimeoutMs)
+    this.#pending.add(raw)
+    try {
+      const greeting = await greet(raw, this.#tls, (encrypted) => {
+        client = encrypted
+        client.on('error', () => client.destroy())
+      })
+      if (greeting.wish.kind === 'cancel') await this.#cancel(greeting.wish.key)
+      else await this.#begin(greeting, greeting.wish, late.signal)
+      if (greeting.wish.kind === 'cancel') client.destroy()
+    } catch (error) {
+      this.#refuse(client, error)
+    } finally {
+      clearTimeout(timer)
+      this.#pending.delete(raw)
     }
-    return false
   }
 
-  #admit(session: Session, { databaseId, sessionsMax }: PgTarget): void {
-    const there = this.sessions(databaseId)
-    if (there >= sessionsMax || this.#admitted >= this.#o.sessionsMax)
-      throw new PgRefusal(SqlState.tooManyConnections, TOO_MANY)
-    this.#admitted += 1
-    this.#perDatabase.set(databaseId, there + 1)
-    this.#sessions.set(session, databaseId)
+  async #begin(
+    { client, serverName }: Greeting,
+    { version, parameters }: { readonly version: number; readonly parameters: Parameters },
+    late: AbortSignal,
+  ): Promise<void> {
+    refuseUnfit(parameters)
+    const { target, server } = await this.#reach(client, parameters, serverName, late)
+    const { socket } = server
+    const session: Session = { client, socket, bytes: 0, quietSince: performance.now() }
+    const key = new SessionKey(this.#keys, target.socketPath)
+    client.once('close', () => socket.destroy())
+    socket.once('close', () => key.forget())
+    this.#enter(target, session)
+    socket.write(startupPacket(version, new Map(parameters).set('database', target.database)))
+    await signIn({ client, server, exchangeKey: (of) => key.exchange(of) })
+    splice(client, server)
   }
 
-  #release(session: Session): void {
-    const databaseId = this.#sessions.get(session)
-    if (!databaseId) return
-    this.#sessions.set(session, null)
-    this.#admitted -= 1
-    const left = this.sessions(databaseId) - 1
-    if (left > 0) this.#perDatabase.set(databaseId, left)
-    else this.#perDatabase.delete(databaseId)
+  /** Connects to the database's server. One that has just died is started anew, which the client does not see. */
+  async #reach(
+    client: Socket,
+    parameters: Parameters,
+    serverName: string | undefined,
+    late: AbortSignal,
+  ): Promise<{ target: PgTarget; server: ServerConnection }> {
+    for (let left = TRIES; ; left -= 1) {
+      const target = await this.#target(parameters, serverName, late)
+      const server = new ServerConnection(target.socketPath, () => client.writableLength > 0)
+      if (await server.connected()) return { target, server }
+      if (left === 0 || late.aborted || client.destroyed)
+        throw new PgRefusal('57P03', 'the database system is starting up')
+      await sleep(RETRY_MS)
+    }
   }
 
-  #forget(session: Session): void {
-    this.#sessions.delete(session)
-    this.#newcomers.delete(session)
-    if (this.#sessions.size === 0) this.#closing?.()
+  /** By the database's name; where there is none of that name, by the one that the client looked the server up by. */
+  async #target(
+    parameters: Parameters,
+    serverName: string | undefined,
+    signal: AbortSignal,
+  ): Promise<PgTarget> {
+    const database = parameters.get('database') || (parameters.get('user') ?? '')
+    try {
+      return await this.#o.resolve(database, signal)
+    } catch (error) {
+      const label = serverName?.split('.')[0]
+      if (!label || !(error instanceof PgRefusal) || error.sqlState !== '3D000') throw error
+      return await this.#o.resolve(label, signal).catch(() => {
+        throw error
+      })
+    }
   }
 
-  #watchIdle(idleTimeoutMs: number): void {
-    const everyMs = Math.min(IDLE_CHECK_MS_MAX, Math.max(1, idleTimeoutMs / IDLE_CHECKS))
-    this.#idleTimer = setInterval(() => {
-      const now = performance.now()
-      for (const session of this.#sessions.keys()) session.checkIdle(now)
-    }, everyMs).unref()
+  /** Takes a place until the session ends. @throws PgRefusal */
+  #enter({ databaseId, sessionsMax }: PgTarget, session: Session): void {
+    const sessions = this.#sessionsOf(databaseId)
+    if (this.#count >= this.#o.sessionsMax || sessions.size >= sessionsMax) {
+      session.socket.destroy()
+      throw new PgRefusal('53300', 'sorry, too many clients already')
+    }
+    this.#count += 1
+    sessions.add(session)
+    this.#o.telemetry.opened()
+    session.socket.once('close', () => {
+      this.#count -= 1
+      sessions.delete(session)
+      if (sessions.size === 0) this.#sessions.delete(databaseId)
+      this.#o.telemetry.closed()
+    })
   }
+
+  #sessionsOf(databaseId: string): Set<Session> {
+    const known = this.#sessions.get(databaseId) ?? new Set()
+    this.#sessions.set(databaseId, known)
+    return known
+  }
+
+  *#all(): Iterable<Session> {
+    for (const sessions of this.#sessions.values()) yield* [...sessions]
+  }
+
+  /** An answer is not foreseen: the client waits for the connection's end. A key that is none is passed over in silence. */
+  async #cancel(key: CancelKey): Promise<void> {
+    const server = this.#keys.find(key)
+    const owner = this.#keys.gatewayOf(key.pid)
+    const peer = owner === this.#o.gatewayNumber ? undefined : this.#o.peers.get(owner)
+    if (server) await pass(connect(server.socketPath), server)
+    else if (peer) await pass(connect(peer), key)
+  }
+
+  #refuse(client: Socket, error: unknown): void {
+    if (error instanceof PgRefusal) {
+      this.#o.telemetry.refused(error.sqlState)
+      if (!client.destroyed) client.end(errorResponse(error), () => client.destroy())
+    } else client.destroy()
+  }
+
+  #endIdle(): void {
+    const now = performance.now()
+    const { idleTimeoutMs } = this.#o
+    for (const session of this.#all()) {
+      const bytes = session.client.bytesRead + session.socket.bytesRead
+      if (bytes !== session.bytes) Object.assign(session, { bytes, quietSince: now })
+      else if (idleTimeoutMs > 0 && now - session.quietSince > idleTimeoutMs)
+        end(session, new PgRefusal('57P05', 'terminating connection due to idle-session timeout'))
+    }
+  }
+}
+
+/** @throws PgRefusal for what no session of a tenant may be */
+function refuseUnfit(parameters: Parameters): void {
+  const user = parameters.get('user')
+  if (!user) throw new PgRefusal('28000', 'no PostgreSQL user name specified in startup packet')
+  const replication = parameters.get('replication') ?? 'off'
+  if (!/^(?:0|off|no|false|f|n)$/i.test(replication))
+    throw new PgRefusal('0A000', 'replication is not offered')
+  if (!USERS.has(user))
+    throw new PgRefusal('28P01', `password authentication failed for user "${user}"`)
+}
+
+/** Nothing is said in the middle of something else, as far as can be known: a session that is quiet is between messages. */
+function end({ client, socket }: Session, why: PgRefusal): void {
+  socket.destroy()
+  if (client.writableLength === 0) client.write(errorResponse(why))
+  client.end(() => client.destroy())
+}
+
+async function pass(to: Socket, { pid, secret }: Pick<ServerKey, 'pid' | 'secret'>): Promise<void> {
+  to.on('error', () => to.destroy())
+  to.setTimeout(CANCEL_MS, () => to.destroy())
+  to.end(cancelPacket(pid, secret))
+  to.resume()
+  if (!to.destroyed) await once(to, 'close')
 }

@@ -1,91 +1,98 @@
-import type { Key } from './cancel-keys.ts'
-import { Authentication, backendKey, Message, sqlStateOf } from './messages.ts'
+/**
+ * From the first packet to the server's being ready: who the client is is between it and the server, whose messages pass
+ * through; only the key for cancelling is exchanged.
+ */
+import type { Socket } from 'node:net'
+import type { CancelKey } from './cancel-keys.ts'
+import { PgRefusal } from './refusal.ts'
+import type { ServerConnection } from './server-connection.ts'
 
 const HEAD_BYTES = 5
-/** Nothing that a server says before it is ready comes near it. */
+const READY = 0x5a
+const ERROR = 0x45
+const BACKEND_KEY = 0x4b
+/** Parameters, questions for a password and errors are short. */
 const MESSAGE_BYTES_MAX = 64 * 1024
 
-/** The server does what it should not. */
-export class SignInError extends Error {}
+export interface SignInOptions {
+  readonly client: Socket
+  readonly server: ServerConnection
+  /** What to give to the client in place of the server's key. */
+  readonly exchangeKey: (server: CancelKey) => CancelKey
+}
 
 /**
- * Follows what a server says until it is ready for queries. The client reads all of it, with a key of ours in place of
- * the server's.
+ * Resolves once the session is ready, with both sides paused and nothing left unread.
+ * @throws PgRefusal where the client has not been told why; Error where it needs not be
  */
-export class SignIn {
-  /** By a password: a server that asks for none, or for it in plain text, is not let have the client. */
-  authenticated = false
-  ready = false
-  /** The SQLSTATE of the error that the server has ended it with. */
-  refusedWith: string | null = null
-  readonly #replaceKey: (key: Key) => Key
-  #proved = false
-  #partial: Buffer = Buffer.alloc(0)
-
-  constructor(replaceKey: (key: Key) => Key) {
-    this.#replaceKey = replaceKey
-  }
-
-  /**
-   * @returns what is for the client.
-   * @throws SignInError
-   */
-  push(chunk: Buffer): Buffer {
-    const bytes = this.#partial.length > 0 ? Buffer.concat([this.#partial, chunk]) : chunk
-    const parts: Buffer[] = []
-    let at = 0
-    while (!this.ready && bytes.length - at >= HEAD_BYTES) {
-      const end = at + 1 + bytes.readUInt32BE(at + 1)
-      if (end < at + HEAD_BYTES || end - at > MESSAGE_BYTES_MAX)
-        throw new SignInError('a message of the server has no such length')
-      if (end > bytes.length) break
-      parts.push(this.#message(bytes.subarray(at, end)))
-      at = end
+export function signIn({ client, server, exchangeKey }: SignInOptions): Promise<void> {
+  const { socket } = server
+  return new Promise((resolve, reject) => {
+    let rest: Buffer = Buffer.alloc(0)
+    let told = false
+    const settle = (then: () => void) => {
+      server.take = null
+      client.pause()
+      client.off('data', onClient).off('close', onClose)
+      socket.off('close', onClose)
+      then()
     }
-    if (this.ready) parts.push(bytes.subarray(at))
-    else this.#partial = Buffer.from(bytes.subarray(at))
-    return Buffer.concat(parts)
-  }
-
-  #message(message: Buffer): Buffer {
-    const body = message.subarray(HEAD_BYTES)
-    switch (message[0]) {
-      case Message.authentication:
-        this.#followAuthentication(body)
-        return message
-      case Message.backendKey: {
-        if (body.length < 8) throw new SignInError('the key of the server is too short')
-        const key = { pid: body.readUInt32BE(0), secret: Buffer.from(body.subarray(4)) }
-        const ours = this.#replaceKey(key)
-        return backendKey(ours.pid, ours.secret)
+    const onClose = () =>
+      settle(() =>
+        reject(
+          told || client.destroyed
+            ? new Error('the session was ended before it was ready')
+            : new PgRefusal('57P01', 'terminating connection: the database was stopped'),
+        ),
+      )
+    const onClient = (chunk: Buffer) => void socket.write(chunk)
+    const onServer = (): boolean => {
+      for (let message = first(rest); message; message = first(rest)) {
+        rest = rest.subarray(message.length)
+        const type = message.readUInt8(0)
+        told ||= type === ERROR
+        client.write(type === BACKEND_KEY ? exchanged(message, exchangeKey) : message)
+        if (type !== READY) continue
+        client.write(rest)
+        settle(resolve)
+        return false
       }
-      case Message.error:
-        this.refusedWith = sqlStateOf(body)
-        return message
-      case Message.ready:
-        if (!this.authenticated) throw new SignInError('the server is ready for anybody')
-        this.ready = true
-        return message
-      default:
-        return message
+      return true
     }
-  }
+    server.take = (bytes) => {
+      rest = Buffer.concat([rest, bytes])
+      try {
+        return onServer()
+      } catch (error) {
+        settle(() => reject(error))
+        return false
+      }
+    }
+    client.on('data', onClient).on('close', onClose)
+    socket.on('close', onClose)
+    client.resume()
+    socket.resume()
+  })
+}
 
-  #followAuthentication(body: Buffer): void {
-    if (body.length < 4) throw new SignInError('an authentication message is too short')
-    switch (body.readUInt32BE(0)) {
-      case Authentication.ok:
-        if (!this.#proved) throw new SignInError('the server asks for no password')
-        this.authenticated = true
-        return
-      case Authentication.saslFinal:
-        this.#proved = true
-        return
-      case Authentication.sasl:
-      case Authentication.saslContinue:
-        return
-      default:
-        throw new SignInError('the server asks for a password in another way than by SCRAM')
-    }
-  }
+/** The first message that is there whole. */
+function first(bytes: Buffer): Buffer | undefined {
+  if (bytes.length < HEAD_BYTES) return undefined
+  const length = bytes.readInt32BE(1)
+  if (length < 4 || length > MESSAGE_BYTES_MAX)
+    throw new PgRefusal('08P01', 'the server broke the protocol')
+  return bytes.length > length ? bytes.subarray(0, length + 1) : undefined
+}
+
+function exchanged(message: Buffer, exchangeKey: SignInOptions['exchangeKey']): Buffer {
+  const { pid, secret } = exchangeKey({
+    pid: message.readInt32BE(HEAD_BYTES),
+    secret: Buffer.from(message.subarray(HEAD_BYTES + 4)),
+  })
+  const ours = Buffer.alloc(HEAD_BYTES + 4 + secret.length)
+  ours.writeUInt8(BACKEND_KEY, 0)
+  ours.writeInt32BE(ours.length - 1, 1)
+  ours.writeInt32BE(pid, HEAD_BYTES)
+  ours.set(secret, HEAD_BYTES + 4)
+  return ours
 }

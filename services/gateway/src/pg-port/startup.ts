@@ -1,148 +1,112 @@
-/** The packets that a client begins with, before messages have types. */
+/**
+ * How a PostgreSQL connection begins: packets without a type, until it is clear who wants what
+ * (https://www.postgresql.org/docs/current/protocol-message-formats.html).
+ */
+import type { Duplex } from 'node:stream'
+import { PgRefusal } from './refusal.ts'
 
 /** PostgreSQL's own limit. */
 const PACKET_BYTES_MAX = 10_000
-const HEAD_BYTES = 8
+const CODE = { ssl: 80_877_103, gss: 80_877_104, cancel: 80_877_102 } as const
 const MAJOR = 3
-const code = (number: number) => ((1234 << 16) | number) >>> 0
-const CANCEL = code(5678)
-const SSL = code(5679)
-const GSS_ENCRYPTION = code(5680)
-/** Of this product's gateways among themselves: a cancel that was passed on already. */
-const CANCEL_FORWARDED = code(5699)
-/** PostgreSQL 18's longest; 17 and older have four bytes. */
-const SECRET_BYTES_MAX = 256
-const SECRET_BYTES_MIN = 4
+/** First byte of a TLS handshake: a client that encrypts without asking first. */
+const TLS_HANDSHAKE = 0x16
 
-export interface CancelPacket {
-  readonly kind: 'cancel'
-  readonly pid: number
-  readonly secret: Buffer
-  readonly forwarded: boolean
-}
-
-export interface StartupPacket {
-  readonly kind: 'startup'
-  /** Major and minor of the protocol, as sent. */
-  readonly version: number
-  readonly user: string
-  /** Null where the client names none. */
-  readonly database: string | null
-  /** All of them in their order, byte for byte in Latin-1. */
-  readonly parameters: readonly (readonly [name: string, value: string])[]
-}
-
-export type Packet =
+export type FirstPacket =
   | { readonly kind: 'ssl' | 'gss' }
-  | { readonly kind: 'unsupported'; readonly version: string }
-  | CancelPacket
-  | StartupPacket
+  | { readonly kind: 'tls' }
+  | { readonly kind: 'cancel'; readonly pid: number; readonly secret: Buffer }
+  | { readonly kind: 'startup'; readonly version: number; readonly parameters: Parameters }
 
-/** The client does not speak the protocol. */
-export class MalformedPacket extends Error {}
+/** As the client named them, in its order. */
+export type Parameters = ReadonlyMap<string, string>
 
 /**
- * The length of the packet that begins with these four bytes, which count.
- * @throws MalformedPacket
+ * Reads one packet and leaves the stream paused, with nothing read beyond it: a client that says more before it is
+ * answered would have it taken for what comes encrypted later (CVE-2021-23214).
+ * @throws PgRefusal; Error if the stream ends
  */
-export function packetLength(bytes: Buffer): number {
-  const length = bytes.readUInt32BE(0)
-  if (length < HEAD_BYTES || length > PACKET_BYTES_MAX)
-    throw new MalformedPacket('invalid length of startup packet')
-  return length
-}
-
-/** @throws MalformedPacket */
-export function readPacket(packet: Buffer): Packet {
-  const version = packet.readUInt32BE(4)
-  switch (version) {
-    case SSL:
-      return withoutBody(packet, 'ssl')
-    case GSS_ENCRYPTION:
-      return withoutBody(packet, 'gss')
-    case CANCEL:
-      return readCancel(packet, false)
-    case CANCEL_FORWARDED:
-      return readCancel(packet, true)
-    default:
-      if (version >>> 16 === MAJOR) return readStartup(packet, version)
-      return { kind: 'unsupported', version: `${version >>> 16}.${version & 0xffff}` }
+export async function readPacket(stream: Duplex): Promise<FirstPacket> {
+  let bytes: Buffer = Buffer.alloc(0)
+  for (;;) {
+    const chunk = await read(stream)
+    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
+    if (bytes[0] === TLS_HANDSHAKE) {
+      stream.unshift(bytes)
+      return { kind: 'tls' }
+    }
+    if (bytes.length < 4) continue
+    const length = bytes.readInt32BE(0)
+    if (length < 8 || length > PACKET_BYTES_MAX) throw invalid('length of startup packet')
+    if (bytes.length > length) throw invalid('startup packet: there is more than was asked for')
+    if (bytes.length === length) return parsePacket(bytes.subarray(4))
   }
 }
 
-function withoutBody(packet: Buffer, kind: 'ssl' | 'gss'): Packet {
-  if (packet.length !== HEAD_BYTES) throw new MalformedPacket('invalid length of startup packet')
-  return { kind }
+function read(stream: Duplex): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const settle = (then: () => void) => {
+      stream.pause()
+      stream.off('data', onData).off('end', onEnd).off('close', onEnd).off('error', onEnd)
+      then()
+    }
+    const onData = (chunk: Buffer) => settle(() => resolve(chunk))
+    const onEnd = () => settle(() => reject(new Error('the client went away')))
+    if (stream.destroyed) {
+      reject(new Error('the client went away'))
+      return
+    }
+    stream.on('data', onData).once('end', onEnd).once('close', onEnd).once('error', onEnd)
+    stream.resume()
+  })
 }
 
-function readCancel(packet: Buffer, forwarded: boolean): CancelPacket {
-  const secret = packet.subarray(HEAD_BYTES + 4)
-  if (secret.length < SECRET_BYTES_MIN || secret.length > SECRET_BYTES_MAX)
-    throw new MalformedPacket('invalid length of cancel request packet')
-  return { kind: 'cancel', pid: packet.readUInt32BE(HEAD_BYTES), secret, forwarded }
-}
-
-function readStartup(packet: Buffer, version: number): StartupPacket {
-  const parameters = readParameters(packet)
-  const user = lastOf(parameters, 'user')
-  if (!user) throw new MalformedPacket('no PostgreSQL user name specified in startup packet')
-  return {
-    kind: 'startup',
-    version,
-    user: utf8(user),
-    database: utf8(lastOf(parameters, 'database') ?? '') || null,
-    parameters,
+function parsePacket(packet: Buffer): FirstPacket {
+  const code = packet.readInt32BE(0)
+  if (code === CODE.ssl) return { kind: 'ssl' }
+  if (code === CODE.gss) return { kind: 'gss' }
+  if (code === CODE.cancel) {
+    if (packet.length < 12) throw invalid('cancel request')
+    return { kind: 'cancel', pid: packet.readInt32BE(4), secret: packet.subarray(8) }
   }
+  if (code >> 16 !== MAJOR)
+    throw new PgRefusal(
+      '0A000',
+      `unsupported frontend protocol ${code >> 16}.${code & 0xffff}: server supports 3.0 to 3.2`,
+    )
+  return { kind: 'startup', version: code, parameters: parseParameters(packet.subarray(4)) }
 }
 
-function readParameters(packet: Buffer): [string, string][] {
-  const parameters: [string, string][] = []
-  let at = HEAD_BYTES
-  const word = () => {
-    const end = packet.indexOf(0, at)
-    if (end < 0) throw layout()
-    const text = packet.toString('latin1', at, end)
-    at = end + 1
-    return text
+function parseParameters(body: Buffer): Parameters {
+  const words = body.toString('utf8').split('\0')
+  // Pairs, then an empty name, then what is behind its end.
+  if (words.length % 2 !== 0 || words.at(-1) !== '' || words.at(-2) !== '')
+    throw invalid('startup packet layout: expected terminator as last byte')
+  const parameters = new Map<string, string>()
+  for (let at = 0; at < words.length - 2; at += 2) {
+    const name = words[at] ?? ''
+    if (name === '') throw invalid('startup packet layout')
+    parameters.set(name, words[at + 1] ?? '')
   }
-  for (let name = word(); name !== ''; name = word()) parameters.push([name, word()])
-  if (at !== packet.length) throw layout()
   return parameters
 }
 
-const layout = () =>
-  new MalformedPacket('invalid startup packet layout: expected terminator as last byte')
-
-/** A server takes the last of several. */
-const lastOf = (parameters: StartupPacket['parameters'], wanted: string) =>
-  parameters.findLast(([name]) => name === wanted)?.[1]
-
-const utf8 = (latin1: string) => Buffer.from(latin1, 'latin1').toString()
-
-/** The client's startup for the server: one user and one database, and everything else as it was. */
-export function startupFor({ version, user, parameters }: StartupPacket, database: string): Buffer {
-  const others = parameters.filter(([name]) => name !== 'user' && name !== 'database')
-  const named = [
-    Buffer.from(`user\0${user}\0database\0${database}\0`),
-    ...others.map(([name, value]) => Buffer.from(`${name}\0${value}\0`, 'latin1')),
-    Buffer.from('\0'),
-  ]
-  return packetOf(version, Buffer.concat(named))
-}
-
-export function cancelPacket(
-  { pid, secret }: Pick<CancelPacket, 'pid' | 'secret'>,
-  forwarded = false,
-): Buffer {
-  const body = Buffer.alloc(4 + secret.length)
-  body.writeUInt32BE(pid, 0)
-  secret.copy(body, 4)
-  return packetOf(forwarded ? CANCEL_FORWARDED : CANCEL, body)
-}
-
-function packetOf(version: number, body: Buffer): Buffer {
-  const head = Buffer.alloc(HEAD_BYTES)
-  head.writeUInt32BE(HEAD_BYTES + body.length, 0)
-  head.writeUInt32BE(version, 4)
+export function startupPacket(version: number, parameters: Parameters): Buffer {
+  const words = [...parameters].flat().map((word) => `${word}\0`)
+  const body = Buffer.from(`${words.join('')}\0`)
+  const head = Buffer.alloc(8)
+  head.writeInt32BE(8 + body.length, 0)
+  head.writeInt32BE(version, 4)
   return Buffer.concat([head, body])
 }
+
+export function cancelPacket(pid: number, secret: Uint8Array): Buffer {
+  const packet = Buffer.alloc(12 + secret.length)
+  packet.writeInt32BE(packet.length, 0)
+  packet.writeInt32BE(CODE.cancel, 4)
+  packet.writeInt32BE(pid, 8)
+  packet.set(secret, 12)
+  return packet
+}
+
+const invalid = (what: string) => new PgRefusal('08P01', `invalid ${what}`)

@@ -9,6 +9,7 @@ import type { DatabaseId } from '@db-forge/contract'
  *     databases/{id}/          all that one worker may see: main.sqlite, run/ with its sockets
  *     workers/{id}.json        which workers run as plain processes; not beside the data, where a worker could write it
  *     logs/{id}.log            their output
+ *     templates/               data directories fresh from initdb, which new PostgreSQL databases of processes are copied from
  */
 export interface DataLayout {
   readonly root: string
@@ -16,6 +17,7 @@ export interface DataLayout {
   readonly databasesDir: string
   readonly workersDir: string
   readonly logsDir: string
+  readonly templatesDir: string
   databaseDir(id: DatabaseId): string
   runDir(id: DatabaseId): string
 }
@@ -28,6 +30,7 @@ export function dataLayout(root: string): DataLayout {
     databasesDir,
     workersDir: join(root, 'workers'),
     logsDir: join(root, 'logs'),
+    templatesDir: join(root, 'templates'),
     databaseDir: (id) => join(databasesDir, id),
     runDir: (id) => join(databasesDir, id, 'run'),
   }

@@ -27,7 +27,8 @@ describe('the Docker runtime', () => {
     docker.images.set(image.name, image.id)
     const placement = { dataRoot: root, uid: 1000, gid: 1000, chown: false }
     const layout = dataLayout(root)
-    const parts = { docker, layout, instance: 'mine', image, placement }
+    const images = { sqlite: async () => image, postgres: async () => image }
+    const parts = { docker, layout, instance: 'mine', images, placement }
     runtime = new DockerRuntime({ ...parts, readyTimeoutMs: 50 })
   })
 

@@ -27,6 +27,7 @@ const FILES = [
 ]
 
 describe('the worker image', () => {
+  const engine = 'sqlite' as const
   let docker: FakeDocker
   beforeEach(() => {
     docker = new FakeDocker()
@@ -51,17 +52,17 @@ describe('the worker image', () => {
 
   test('that is named is taken as it is', async () => {
     docker.images.set('my/worker:2', 'sha256:mine')
-    const image = await provideWorkerImage(docker, { image: 'my/worker:2' })
+    const image = await provideWorkerImage(docker, { engine, image: 'my/worker:2' })
     expect(image).toEqual({ name: 'my/worker:2', id: 'sha256:mine' })
   })
 
   test('that is not there, and cannot be built, is named in the error', async () => {
-    const providing = provideWorkerImage(docker, { image: 'my/worker:2' })
+    const providing = provideWorkerImage(docker, { engine, image: 'my/worker:2' })
     await expect(providing).rejects.toThrow(new WorkerImageError('there is no image my/worker:2'))
   })
 
   test('is built once, of what is shipped and nothing else', async () => {
-    const options = { image: 'localhost:5000/worker:0.1.0', buildContext: await checkout() }
+    const options = { engine, image: 'localhost:5000/worker:0.1.0', buildContext: await checkout() }
     const first = await provideWorkerImage(docker, options)
     expect(first.name).toMatch(/^localhost:5000\/worker:[0-9a-f]{12}$/)
     expect(await provideWorkerImage(docker, options)).toEqual(first)
@@ -69,7 +70,7 @@ describe('the worker image', () => {
   })
 
   test.each(FILES)('is another one when %s changes', async (path) => {
-    const options = { image: 'worker', buildContext: await checkout() }
+    const options = { engine, image: 'worker', buildContext: await checkout() }
     const before = await provideWorkerImage(docker, options)
     await writeFile(join(options.buildContext, path), 'changed')
     expect((await provideWorkerImage(docker, options)).name).not.toBe(before.name)
@@ -78,7 +79,7 @@ describe('the worker image', () => {
   test.each(['dist/native/guard.so', 'src/main.test.ts'])(
     'stays the same when %s changes',
     async (path) => {
-      const options = { image: 'worker', buildContext: await checkout() }
+      const options = { engine, image: 'worker', buildContext: await checkout() }
       const before = await provideWorkerImage(docker, options)
       await writeFile(join(options.buildContext, 'services/worker', path), 'changed')
       expect(await provideWorkerImage(docker, options)).toEqual(before)
@@ -88,7 +89,7 @@ describe('the worker image', () => {
   test('cannot be built without the sources of the worker', async () => {
     const buildContext = await checkout()
     await rm(join(buildContext, 'services/worker/src'), { recursive: true })
-    const providing = provideWorkerImage(docker, { image: 'worker', buildContext })
+    const providing = provideWorkerImage(docker, { engine, image: 'worker', buildContext })
     await expect(providing).rejects.toThrow('services/worker/src is not there to build from')
   })
 
@@ -99,7 +100,7 @@ describe('the worker image', () => {
     }
     const seen: string[] = []
     const onProgress = (line: string) => seen.push(line)
-    const options = { image: 'worker', buildContext: await checkout(), onProgress }
+    const options = { engine, image: 'worker', buildContext: await checkout(), onProgress }
     const failure = await provideWorkerImage(docker, options).catch((error) => error)
     expect(failure).toBeInstanceOf(WorkerImageError)
     expect(failure.message).toMatch(/cannot be built: npm ended with code 1/)
@@ -112,7 +113,11 @@ describe('the worker image', () => {
     docker.build = async () => {
       throw new RuntimeUnavailableError('gone')
     }
-    const providing = provideWorkerImage(docker, { image: 'w', buildContext: await checkout() })
+    const providing = provideWorkerImage(docker, {
+      engine,
+      image: 'w',
+      buildContext: await checkout(),
+    })
     await expect(providing).rejects.toThrow(RuntimeUnavailableError)
   })
 })

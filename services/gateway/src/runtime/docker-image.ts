@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { EngineName } from '@db-forge/contract'
 import type { DockerApi } from './docker-api.ts'
 import { RuntimeUnavailableError } from './worker-runtime.ts'
 
-const DOCKERFILE = 'infra/docker/worker-sqlite.Dockerfile'
-/** All that the image is made of, as in the Dockerfile's own ignore list. `src` and `native` stand for the sources in them. */
-const MADE_OF = [
-  DOCKERFILE,
+interface Recipe {
+  readonly dockerfile: string
+  /** All that the image is made of, as in the Dockerfile's own ignore list. `src` and `native` stand for the sources in them. */
+  readonly madeOf: readonly string[]
+}
+
+const SHARED = [
   'package.json',
   'package-lock.json',
   'tsconfig.base.json',
@@ -17,11 +21,21 @@ const MADE_OF = [
   'packages/worker-kit/package.json',
   'packages/worker-kit/tsconfig.json',
   'packages/worker-kit/src',
-  'services/worker/package.json',
-  'services/worker/tsconfig.json',
-  'services/worker/src',
-  'services/worker/native',
 ]
+const service = (name: string) =>
+  ['package.json', 'tsconfig.json', 'src'].map((part) => `services/${name}/${part}`)
+const recipe = (dockerfile: string, parts: readonly string[]): Recipe => ({
+  dockerfile,
+  madeOf: [dockerfile, ...SHARED, ...parts],
+})
+
+const RECIPES: Readonly<Record<EngineName, Recipe>> = {
+  sqlite: recipe('infra/docker/worker-sqlite.Dockerfile', [
+    ...service('worker'),
+    'services/worker/native',
+  ]),
+  postgres: recipe('infra/docker/worker-postgres.Dockerfile', service('worker-postgres')),
+}
 const LAST_LINES = 20
 
 /** There is no worker image, and none can be made. */
@@ -34,6 +48,7 @@ export class WorkerImageError extends Error {
 }
 
 export interface WorkerImageOptions {
+  readonly engine: EngineName
   /** Its name. With a build context, its tag is replaced by a hash of all that goes into the image. */
   readonly image: string
   /** A checkout to build from. */
@@ -54,14 +69,15 @@ export interface WorkerImage {
  */
 export async function provideWorkerImage(
   docker: DockerApi,
-  { image, buildContext, onProgress = () => {} }: WorkerImageOptions,
+  { engine, image, buildContext, onProgress = () => {} }: WorkerImageOptions,
 ): Promise<WorkerImage> {
   if (buildContext === undefined) return present(docker, image)
-  const files = await filesOf(buildContext)
+  const { dockerfile, madeOf } = RECIPES[engine]
+  const files = await filesOf(buildContext, madeOf)
   const name = `${repositoryOf(image)}:${await hashOf(buildContext, files)}`
   const id = await docker.imageId(name)
   if (id !== null) return { name, id }
-  await build(docker, { name, context: buildContext, files, dockerfile: DOCKERFILE }, onProgress)
+  await build(docker, { name, context: buildContext, files, dockerfile }, onProgress)
   return present(docker, name)
 }
 
@@ -93,8 +109,8 @@ async function build(
   })
 }
 
-async function filesOf(context: string): Promise<string[]> {
-  const lists = await Promise.all(MADE_OF.map((path) => filesAt(context, path)))
+async function filesOf(context: string, madeOf: readonly string[]): Promise<string[]> {
+  const lists = await Promise.all(madeOf.map((path) => filesAt(context, path)))
   return lists.flat().sort()
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { EngineName } from '@db-forge/contract'
 import { z } from 'zod'
 import { workerEnv } from './worker-env.ts'
 import type { WorkerSpec } from './worker-runtime.ts'
@@ -83,6 +84,7 @@ export function workerContainer(spec: WorkerSpec, placement: WorkerPlacement) {
     HostConfig: {
       ...confinement,
       ...bounds(s.limits),
+      PidsLimit: PIDS_MAX[s.engine],
       Mounts: [ownFolder(p.hostDir)],
     },
   }
@@ -91,6 +93,9 @@ export function workerContainer(spec: WorkerSpec, placement: WorkerPlacement) {
 }
 
 export type WorkerContainer = ReturnType<typeof workerContainer>
+
+/** A PostgreSQL server has a process for each connection. */
+const PIDS_MAX: Readonly<Record<EngineName, number>> = { sqlite: 64, postgres: 256 }
 
 const confinement = {
   Privileged: false,
@@ -105,7 +110,6 @@ const confinement = {
   AutoRemove: false,
   Init: false,
   OomScoreAdj: 500,
-  PidsLimit: 64,
   LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '2' } },
 }
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { DatabaseId } from '@db-forge/contract'
+import type { DatabaseId, EngineName } from '@db-forge/contract'
 import Dockerode from 'dockerode'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { dataLayout } from './data-layout.ts'
@@ -30,13 +30,15 @@ const absent = await docker.ping().then(
 )
 
 let image: WorkerImage
+let postgresImage: WorkerImage
+const images = { sqlite: async () => image, postgres: async () => postgresImage }
 async function start(instance = newTestId().replace('db_', 'test-')) {
   const layout = dataLayout(await realpath(await mkdtemp(join(tmpdir(), 'dbf-'))))
   await mkdir(layout.databasesDir)
   const placement = await placeWorkers(docker, layout.root)
   return {
     layout,
-    another: () => new DockerRuntime({ docker, layout, instance, image, placement }),
+    another: () => new DockerRuntime({ docker, layout, instance, images, placement }),
     killWorker: (id: DatabaseId) => container(id).kill({ signal: 'SIGKILL' }),
     async dispose() {
       for (const name of await docker.containersWith(`dev.dbforge.instance=${instance}`))
@@ -53,10 +55,14 @@ function container(id: DatabaseId) {
 describe.skipIf(absent)(absent ? `Docker: skipped, since ${absent}` : 'Docker', () => {
   beforeAll(async () => {
     const buildContext = fileURLToPath(new URL('../../../../', import.meta.url))
-    image = await provideWorkerImage(docker, { image: 'db-forge/worker-sqlite', buildContext })
+    const provide = (engine: EngineName) =>
+      provideWorkerImage(docker, { engine, image: `db-forge/worker-${engine}`, buildContext })
+    image = await provide('sqlite')
+    postgresImage = await provide('postgres')
   }, BUILD_MS)
 
   workerRuntimeContract('docker runtime', start)
+  workerRuntimeContract('docker runtime with PostgreSQL', start, 'postgres')
 
   describe('a worker in a container', () => {
     let under: Awaited<ReturnType<typeof start>>
@@ -190,7 +196,7 @@ describe.skipIf(absent)(absent ? `Docker: skipped, since ${absent}` : 'Docker', 
         docker,
         layout: under.layout,
         instance,
-        image: { name: tagged, id: image.id },
+        images: { ...images, sqlite: async () => ({ name: tagged, id: image.id }) },
         placement,
       })
       await changed.ensure(testSpec(id))

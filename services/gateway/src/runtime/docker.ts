@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DatabaseId } from '@db-forge/contract'
+import { DatabaseId, type EngineName } from '@db-forge/contract'
+import { EXIT } from '@db-forge/contract/wire'
 import { KeyedQueue } from '../keyed-queue.ts'
 import { type DataLayout, dataLayout } from './data-layout.ts'
 import { giveFolder, makeDatabaseFolder, removeDatabaseFolder } from './database-folder.ts'
 import { type DockerApi, type DockerContainer, DockerRefusedError } from './docker-api.ts'
 import { followEvents } from './docker-events.ts'
-import type { WorkerImage } from './docker-image.ts'
+import { type WorkerImage, WorkerImageError } from './docker-image.ts'
 import { logLines } from './docker-log-stream.ts'
 import type { HostPlacement } from './docker-placement.ts'
 import {
@@ -15,9 +16,11 @@ import {
   workerContainer,
   workerContainerName,
 } from './docker-spec.ts'
+import { lastSaid } from './worker-log.ts'
 import { workerReady } from './worker-ready.ts'
 import {
   type CallOptions,
+  EngineUnavailableError,
   type LogLine,
   RuntimeUnavailableError,
   type WorkerEvent,
@@ -36,12 +39,16 @@ const LISTED_AT_ONCE = 16
 const TRIES = 20
 const RETRY_MS = 100
 
+/** @throws WorkerImageError */
+export type WorkerImages = Readonly<Record<EngineName, () => Promise<WorkerImage>>>
+
 export interface DockerRuntimeOptions {
   readonly docker: DockerApi
   readonly layout: DataLayout
   /** Tells the workers of this installation from those of others on the same Docker. */
   readonly instance: string
-  readonly image: WorkerImage
+  /** Makes them where they are not there yet. */
+  readonly images: WorkerImages
   readonly placement: HostPlacement
   readonly readyTimeoutMs?: number
 }
@@ -65,8 +72,9 @@ export class DockerRuntime implements WorkerRuntime {
     const id = DatabaseId.parse(spec.databaseId)
     return this.#turns.run(id, async () => {
       opts.signal?.throwIfAborted()
-      const body = this.#body(spec)
-      const there = await this.#fitting(body, spec, opts)
+      const image = await this.#image(spec.engine)
+      const body = this.#body(spec, image)
+      const there = await this.#fitting(body, image, spec, opts)
       if (there?.running) return this.#info(id, there)
       await this.#prepareFolder(id)
       await this.#bringUp(body, spec, there !== null, opts).catch(async (error: unknown) => {
@@ -160,8 +168,18 @@ export class DockerRuntime implements WorkerRuntime {
     return `${LABEL.instance}=${this.#options.instance}`
   }
 
-  #body(spec: WorkerSpec): WorkerContainer {
-    const { instance, image, placement } = this.#options
+  async #image(engine: EngineName): Promise<WorkerImage> {
+    try {
+      return await this.#options.images[engine]()
+    } catch (cause) {
+      if (!(cause instanceof WorkerImageError)) throw cause
+      const last = cause.buildTail.at(-1)
+      throw new EngineUnavailableError(`${cause.message}${last ? `: ${last}` : ''}`, { cause })
+    }
+  }
+
+  #body(spec: WorkerSpec, image: WorkerImage): WorkerContainer {
+    const { instance, placement } = this.#options
     const { dataRoot, uid, gid } = placement
     const hostDir = dataLayout(dataRoot).databaseDir(spec.databaseId)
     return workerContainer(spec, { instance, image: image.name, hostDir, uid, gid })
@@ -170,14 +188,13 @@ export class DockerRuntime implements WorkerRuntime {
   /** The worker's container, if it is of this form, and answers if it runs. What is not so is taken away. */
   async #fitting(
     body: WorkerContainer,
+    image: WorkerImage,
     spec: WorkerSpec,
     opts: CallOptions,
   ): Promise<DockerContainer | null> {
     const there = await this.#own(spec.databaseId)
     if (!there) return null
-    const fits =
-      there.labels[LABEL.form] === body.Labels[LABEL.form] &&
-      there.imageId === this.#options.image.id
+    const fits = there.labels[LABEL.form] === body.Labels[LABEL.form] && there.imageId === image.id
     if (fits && there.running && (await this.#answers(spec, opts))) return there
     await this.#stop(spec.databaseId)
     if (fits) return { ...there, running: false }
@@ -258,7 +275,7 @@ export class DockerRuntime implements WorkerRuntime {
   }
 
   /** What went wrong; leaves the container stopped, for a look at it. */
-  async #startError(name: string, cause: unknown): Promise<WorkerStartError> {
+  async #startError(name: string, cause: unknown): Promise<Error> {
     if (cause instanceof WorkerStartError) return cause
     if (cause instanceof DockerRefusedError)
       return new WorkerStartError(`Docker does not start the worker: ${cause.message}`, [], {
@@ -269,6 +286,8 @@ export class DockerRuntime implements WorkerRuntime {
     const tail: string[] = []
     const stream = await this.#docker.logs(name, { follow: false, tail: LOG_TAIL_LINES })
     if (stream) for await (const { line } of logLines(stream)) tail.push(line)
+    if (container?.exitCode === EXIT.engineUnavailable && !container.running)
+      return new EngineUnavailableError(lastSaid(tail), { cause })
     return new WorkerStartError(startFailure(container), tail, { cause })
   }
 

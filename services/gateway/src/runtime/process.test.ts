@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { engineSuite } from '../testing/engine-suites.ts'
 import { dataLayout } from './data-layout.ts'
 import { ProcessRuntime } from './process.ts'
 import {
@@ -15,13 +16,19 @@ import {
 } from './worker-runtime.contract.ts'
 import { RuntimeUnavailableError, WorkerStartError } from './worker-runtime.ts'
 
-const workerEntry = fileURLToPath(new URL('../../../worker/dist/main.js', import.meta.url))
+const entryOf = (service: string) =>
+  fileURLToPath(new URL(`../../../${service}/dist/main.js`, import.meta.url))
+const entries = { sqlite: entryOf('worker'), postgres: entryOf('worker-postgres') }
+const searchPath = process.env['PATH']
 
 async function start(): Promise<RuntimeUnderTest> {
   const layout = dataLayout(await mkdtemp(join(tmpdir(), 'dbf-')))
+  // PostgreSQL does not run as root; whom it runs as must be able to enter.
+  await chmod(layout.root, 0o711)
+  await mkdir(layout.databasesDir)
   return {
     layout,
-    another: () => new ProcessRuntime({ layout, workerEntry }),
+    another: () => new ProcessRuntime({ layout, entries, searchPath }),
     async killWorker(id) {
       process.kill((await workerIdentity(layout, id)).pid, 'SIGKILL')
     },
@@ -32,6 +39,9 @@ async function start(): Promise<RuntimeUnderTest> {
 }
 
 workerRuntimeContract('process runtime', start)
+engineSuite('postgres', 'process runtime', () =>
+  workerRuntimeContract('its workers', start, 'postgres'),
+)
 
 describe('process runtime', () => {
   const ended: (() => Promise<void>)[] = []
@@ -82,7 +92,7 @@ describe('process runtime', () => {
     await runtime.ensure(testSpec(id))
     const { pid } = await workerIdentity(layout, id)
     process.kill(pid, 'SIGSTOP')
-    const next = new ProcessRuntime({ layout, workerEntry, readyTimeoutMs: 3000, graceMs: 300 })
+    const next = new ProcessRuntime({ layout, entries, readyTimeoutMs: 3000, graceMs: 300 })
     expect((await next.inspect(id))?.state.status).toBe('running')
     await next.ensure(testSpec(id))
     expect((await workerIdentity(layout, id)).pid).not.toBe(pid)
@@ -103,7 +113,8 @@ describe('process runtime', () => {
 
   test('a worker that is no program cannot start', async () => {
     const { layout, id } = await fresh()
-    const runtime = new ProcessRuntime({ layout, workerEntry: join(layout.root, 'absent.js') })
+    const absent = { ...entries, sqlite: join(layout.root, 'absent.js') }
+    const runtime = new ProcessRuntime({ layout, entries: absent })
     await expect(runtime.ping()).rejects.toThrow(RuntimeUnavailableError)
     await expect(runtime.ensure(testSpec(id))).rejects.toThrow(WorkerStartError)
   })

@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DatabaseId } from '@db-forge/contract'
-import { SOCKETS } from '@db-forge/contract/wire'
+import { DatabaseId, type EngineName } from '@db-forge/contract'
+import { EXIT, SOCKETS } from '@db-forge/contract/wire'
 import { KeyedQueue } from '../keyed-queue.ts'
 import type { DataLayout } from './data-layout.ts'
 import { makeDatabaseFolder, removeDatabaseFolder } from './database-folder.ts'
@@ -9,11 +9,12 @@ import { type ProcessRecord, ProcessRecords } from './process-record.ts'
 import { workerEnv } from './worker-env.ts'
 import { workerHealth } from './worker-health.ts'
 import { callWorker } from './worker-line.ts'
-import { WorkerLog } from './worker-log.ts'
+import { lastSaid, WorkerLog } from './worker-log.ts'
 import { adoptWorker, endWorker, launchWorker, type WorkerProcess } from './worker-process.ts'
 import { workerReady } from './worker-ready.ts'
 import {
   type CallOptions,
+  EngineUnavailableError,
   type LogLine,
   RuntimeUnavailableError,
   type WorkerEvent,
@@ -33,8 +34,10 @@ const LISTED_AT_ONCE = 32
 
 export interface ProcessRuntimeOptions {
   readonly layout: DataLayout
-  /** The worker's compiled main.js. */
-  readonly workerEntry: string
+  /** The workers' compiled main.js. */
+  readonly entries: Readonly<Record<EngineName, string>>
+  /** Where workers look for programs that they need, as in PATH. */
+  readonly searchPath?: string | undefined
   readonly readyTimeoutMs?: number
   readonly graceMs?: number
 }
@@ -49,7 +52,8 @@ export class ProcessRuntime implements WorkerRuntime {
   readonly isolation =
     'Each database has a process and a folder of its own, but all run as the same user: memory is bounded only roughly, processor time and the file system are not.'
   readonly #layout: DataLayout
-  readonly #entry: string
+  readonly #entries: Readonly<Record<EngineName, string>>
+  readonly #searchPath: string
   readonly #readyMs: number
   readonly #graceMs: number
   readonly #records: ProcessRecords
@@ -61,7 +65,8 @@ export class ProcessRuntime implements WorkerRuntime {
 
   constructor(options: ProcessRuntimeOptions) {
     this.#layout = options.layout
-    this.#entry = options.workerEntry
+    this.#entries = options.entries
+    this.#searchPath = options.searchPath ?? ''
     this.#readyMs = options.readyTimeoutMs ?? READY_MS
     this.#graceMs = options.graceMs ?? GRACE_MS
     this.#records = new ProcessRecords(options.layout.workersDir)
@@ -150,9 +155,10 @@ export class ProcessRuntime implements WorkerRuntime {
   }
 
   async ping(): Promise<void> {
-    await access(this.#entry).catch((cause) => {
-      throw new RuntimeUnavailableError('the worker is not built', { cause })
-    })
+    for (const entry of Object.values(this.#entries))
+      await access(entry).catch((cause) => {
+        throw new RuntimeUnavailableError('the worker is not built', { cause })
+      })
   }
 
   /** Ends all workers: who stops DB-Forge on a laptop does not expect it to go on. */
@@ -189,15 +195,24 @@ export class ProcessRuntime implements WorkerRuntime {
     // Before the process too: a gateway that dies right here leaves a worker that the next one will look for.
     await this.#records.write(id, { pid: null, specHash, startedAt })
     const worker = await launchWorker({
-      entry: this.#entry,
+      entry: this.#entries[spec.engine],
       databaseDir,
       specHash,
-      env: workerEnv(spec, databaseDir),
+      env: { ...workerEnv(spec, databaseDir), ...this.#programs(spec.engine) },
       output,
     })
     this.#keep(id, worker)
     await this.#records.write(id, { pid: worker.pid, specHash, startedAt })
     return worker
+  }
+
+  /** What a worker needs to know that runs programs of the machine. */
+  #programs(engine: EngineName): Record<string, string> {
+    if (engine === 'sqlite') return {}
+    return {
+      PATH: this.#searchPath,
+      DBFORGE_POSTGRES_TEMPLATES: this.#layout.templatesDir,
+    }
   }
 
   #ready(
@@ -306,13 +321,11 @@ async function startError(
   log: WorkerLog,
   from: number,
   cause: unknown,
-): Promise<WorkerStartError> {
-  const { lines } = await log.tail(LOG_TAIL_LINES, from)
+): Promise<Error> {
+  const tail = (await log.tail(LOG_TAIL_LINES, from)).lines.map(({ line }) => line)
+  if (worker.exitCode === EXIT.engineUnavailable)
+    return new EngineUnavailableError(lastSaid(tail), { cause })
   const why =
     worker.exitCode === null ? 'did not answer in time' : `ended with code ${worker.exitCode}`
-  return new WorkerStartError(
-    `the worker ${why}`,
-    lines.map(({ line }) => line),
-    { cause },
-  )
+  return new WorkerStartError(`the worker ${why}`, tail, { cause })
 }

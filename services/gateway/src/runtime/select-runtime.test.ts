@@ -15,13 +15,18 @@ import { RuntimeUnavailableError } from './worker-runtime.ts'
 
 const BUILD_MS = 600_000
 
+function workers(of: { image: string; buildContext?: string }) {
+  const sqlite = { entry: '/worker/main.js', ...of }
+  return { sqlite, postgres: { entry: '/worker/postgres.js', image: 'none' } }
+}
+
 async function options(docker: DockerApi, mode: SelectRuntimeOptions['mode'] = 'auto') {
   const root = await mkdtemp(join(tmpdir(), 'dbf-'))
   onTestFinished(() => rm(root, { recursive: true, force: true }))
   const layout = dataLayout(root)
   await mkdir(layout.databasesDir)
   const instanceId = newTestId().replace('db_', 'test-')
-  return { mode, layout, instanceId, workerEntry: '/worker/main.js', image: 'worker:1', docker }
+  return { mode, layout, instanceId, workers: workers({ image: 'worker:1' }), docker }
 }
 
 function away(): FakeDocker {
@@ -70,7 +75,7 @@ test('processes that were asked for do not even ask for Docker', async () => {
 })
 
 test('a data folder with too long a path is refused, with the reason', () => {
-  const room = 107 - '/databases/db_aaaaaaaaaaaa/run/c.sock'.length
+  const room = 107 - '/databases/db_aaaaaaaaaaaa/run/.s.PGSQL.5432'.length
   const spare = process.platform === 'linux' ? 0 : 4
   const longest = `/${'x'.repeat(room - 1 - spare)}`
   checkSocketPaths(dataLayout(longest))
@@ -95,7 +100,8 @@ describe.skipIf(absent)(absent ? `Docker: skipped, since ${absent}` : 'Docker', 
     async () => {
       const buildContext = fileURLToPath(new URL('../../../../', import.meta.url))
       const docker = new CountingDocker()
-      const wanted = { ...(await options(docker)), image: 'db-forge/worker-sqlite', buildContext }
+      const image = 'db-forge/worker-sqlite'
+      const wanted = { ...(await options(docker)), workers: workers({ image, buildContext }) }
       const { runtime, reason } = await selectRuntime(wanted)
       expect({ kind: runtime.kind, reason }).toEqual({ kind: 'docker', reason: 'Docker answers' })
       expect(await readdir(wanted.layout.databasesDir)).toEqual([])

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, realpath, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RuntimeKind } from '@db-forge/contract'
-import { SOCKETS } from '@db-forge/contract/wire'
+import type { EngineName, RuntimeKind } from '@db-forge/contract'
+import { POSTGRES_SOCKET } from '@db-forge/contract/wire'
 import { type DataLayout, dataLayout } from './data-layout.ts'
-import { DockerRuntime } from './docker.ts'
+import { DockerRuntime, type WorkerImages } from './docker.ts'
 import type { DockerApi } from './docker-api.ts'
 import { provideWorkerImage, type WorkerImage } from './docker-image.ts'
 import { placeWorkers } from './docker-placement.ts'
@@ -14,19 +14,26 @@ import { RuntimeUnavailableError, type WorkerRuntime, WorkerStartError } from '.
 
 /** What the kernel leaves for the path of a Unix socket; macOS has a little less. */
 const SOCKET_PATH_BYTES_MAX = process.platform === 'linux' ? 107 : 103
-const PROBE_READY_MS = 5_000
+const PROBE_READY_MS = 10_000
 const PROBE_LIMITS = { memoryMb: 64, cpus: 1, maxSizeMb: 16 }
+
+/** A worker in both of its forms. */
+export interface WorkerProgram {
+  /** Its compiled main.js. */
+  readonly entry: string
+  readonly image: string
+  /** A checkout that the image is built from. */
+  readonly buildContext?: string | undefined
+}
 
 export interface SelectRuntimeOptions {
   readonly mode: 'auto' | RuntimeKind
   readonly layout: DataLayout
   /** The same for the life of an installation, and no other's. */
   readonly instanceId: string
-  /** The worker's compiled main.js, for processes. */
-  readonly workerEntry: string
-  /** The worker image, for containers. */
-  readonly image: string
-  readonly buildContext?: string | undefined
+  readonly workers: Readonly<Record<EngineName, WorkerProgram>>
+  /** Where processes look for programs, as in PATH. */
+  readonly searchPath?: string | undefined
   readonly onProgress?: (line: string) => void
   readonly docker?: DockerApi
 }
@@ -56,9 +63,9 @@ export async function selectRuntime(options: SelectRuntimeOptions): Promise<Sele
   }
 }
 
-/** @throws if a worker's socket would have a longer path than the kernel takes. */
+/** @throws if a worker's longest socket would have a longer path than the kernel takes. */
 export function checkSocketPaths(layout: DataLayout): void {
-  const path = join(layout.runDir(newProbeId()), SOCKETS.control)
+  const path = join(layout.runDir(newProbeId()), POSTGRES_SOCKET)
   const excess = Buffer.byteLength(path) - SOCKET_PATH_BYTES_MAX
   if (excess > 0)
     throw new Error(
@@ -66,19 +73,46 @@ export function checkSocketPaths(layout: DataLayout): void {
     )
 }
 
-function processes({ layout, workerEntry }: SelectRuntimeOptions, reason: string): SelectedRuntime {
-  return { runtime: new ProcessRuntime({ layout, workerEntry }), reason }
+function processes(options: SelectRuntimeOptions, reason: string): SelectedRuntime {
+  const { layout, workers, searchPath } = options
+  const entries = { sqlite: workers.sqlite.entry, postgres: workers.postgres.entry }
+  return { runtime: new ProcessRuntime({ layout, entries, searchPath }), reason }
 }
 
 async function containers(options: SelectRuntimeOptions): Promise<DockerRuntime> {
   const docker = options.docker ?? new DockerodeApi()
   await docker.ping()
-  const image = await provideWorkerImage(docker, options)
+  const images = workerImages(docker, options)
+  const image = await images.sqlite()
   const layout = dataLayout(await realpath(options.layout.root))
   const placement = await placeWorkers(docker, layout.root)
-  const parts = { docker, layout: options.layout, instance: options.instanceId, image, placement }
+  const parts = { docker, layout: options.layout, instance: options.instanceId, images, placement }
   await probeOnce(new DockerRuntime({ ...parts, readyTimeoutMs: PROBE_READY_MS }), layout, image)
+  // Made ahead where it has to be made; whoever wants it meanwhile waits for the same.
+  images.postgres().catch(() => {})
   return new DockerRuntime(parts)
+}
+
+function workerImages(docker: DockerApi, options: SelectRuntimeOptions): WorkerImages {
+  const provide = (engine: EngineName) =>
+    remembered(() => {
+      const { image, buildContext } = options.workers[engine]
+      const { onProgress = () => {} } = options
+      return provideWorkerImage(docker, { engine, image, buildContext, onProgress })
+    })
+  return { sqlite: provide('sqlite'), postgres: provide('postgres') }
+}
+
+/** Made once; again only after it has failed. */
+function remembered<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined
+      throw error
+    })
+    return made
+  }
 }
 
 /**

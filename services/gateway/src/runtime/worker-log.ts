@@ -111,3 +111,14 @@ function timeOf(line: string): Date | null {
     return null
   }
 }
+
+/** What a worker said last, in its own words. */
+export function lastSaid(lines: readonly string[]): string {
+  const last = lines.at(-1) ?? 'the worker ended without a word'
+  try {
+    const { msg } = JSON.parse(last)
+    return typeof msg === 'string' ? msg : last
+  } catch {
+    return last
+  }
+}

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { DatabaseId } from '@db-forge/contract'
+import type { DatabaseId, EngineName } from '@db-forge/contract'
 import { DEADLINE_BYTES, FrameType, SOCKETS } from '@db-forge/contract/wire'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { DataLayout } from './data-layout.ts'
@@ -32,8 +32,9 @@ export function newTestId(): DatabaseId {
 }
 
 export function testSpec(databaseId: DatabaseId, overrides: Partial<WorkerSpec> = {}): WorkerSpec {
-  const limits = { memoryMb: 64, cpus: 1, maxSizeMb: 64 }
-  return { databaseId, engine: 'sqlite', limits, hash: 'spec-one', ...overrides }
+  const { engine = 'sqlite' } = overrides
+  const limits = { memoryMb: engine === 'sqlite' ? 64 : 192, cpus: 1, maxSizeMb: 64 }
+  return { databaseId, engine, limits, hash: 'spec-one', ...overrides }
 }
 
 export async function queryWorker(
@@ -64,8 +65,21 @@ export async function workerIdentity(layout: DataLayout, id: DatabaseId) {
   return identity
 }
 
+/** Puts something in the place of the data that is none. */
+async function spoil(dir: string, engine: EngineName): Promise<void> {
+  await mkdir(engine === 'sqlite' ? join(dir, 'main.sqlite') : dir, { recursive: true })
+  if (engine === 'postgres') await writeFile(join(dir, 'pgdata'), '')
+}
+
 /** The promises of the seam, which every runtime keeps. */
-export function workerRuntimeContract(name: string, start: () => Promise<RuntimeUnderTest>): void {
+export function workerRuntimeContract(
+  name: string,
+  start: () => Promise<RuntimeUnderTest>,
+  engine: EngineName = 'sqlite',
+): void {
+  const spec = (id: DatabaseId, overrides: Partial<WorkerSpec> = {}) =>
+    testSpec(id, { engine, ...overrides })
+
   describe(name, () => {
     let under: RuntimeUnderTest
     let runtime: WorkerRuntime
@@ -92,8 +106,8 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
     }
 
     async function withNote(id: DatabaseId): Promise<void> {
-      await runtime.ensure(testSpec(id))
-      await query(id, 'create table note (text)')
+      await runtime.ensure(spec(id))
+      await query(id, 'create table note (text text)')
       await query(id, "insert into note values ('kept')")
     }
 
@@ -107,7 +121,7 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
 
     test('ensure resolves once queries are answered', async () => {
       const id = database()
-      const info = await runtime.ensure(testSpec(id))
+      const info = await runtime.ensure(spec(id))
       expect(await query(id, 'select 1')).toEqual([[1]])
       expect(info).toEqual({
         databaseId: id,
@@ -120,15 +134,15 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
 
     test('ensure with an equal spec leaves the worker alone', async () => {
       const id = database()
-      await runtime.ensure(testSpec(id))
+      await runtime.ensure(spec(id))
       const before = await identity(id)
-      await runtime.ensure(testSpec(id))
+      await runtime.ensure(spec(id))
       expect(await identity(id)).toEqual(before)
     })
 
     test('ensure many times at once makes one worker', async () => {
       const id = database()
-      await Promise.all(Array.from({ length: 5 }, () => runtime.ensure(testSpec(id))))
+      await Promise.all(Array.from({ length: 5 }, () => runtime.ensure(spec(id))))
       expect((await runtime.list()).filter(({ databaseId }) => databaseId === id)).toHaveLength(1)
       expect(await query(id, 'select 1')).toEqual([[1]])
     })
@@ -137,7 +151,7 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
       const id = database()
       await withNote(id)
       const before = await identity(id)
-      const info = await runtime.ensure(testSpec(id, { hash: 'spec-two' }))
+      const info = await runtime.ensure(spec(id, { hash: 'spec-two' }))
       const after = await identity(id)
       expect(info.specHash).toBe('spec-two')
       expect(after.specHash).toBe('spec-two')
@@ -155,7 +169,7 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
       })
       await expect(query(id, 'select 1')).rejects.toThrow()
       await runtime.stop(id)
-      await runtime.ensure(testSpec(id))
+      await runtime.ensure(spec(id))
       expect(await query(id, 'select text from note')).toEqual([['kept']])
     })
 
@@ -165,7 +179,7 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
       await runtime.remove(id)
       expect(await runtime.inspect(id)).toBeNull()
       await expect(query(id, 'select 1')).rejects.toThrow()
-      await runtime.ensure(testSpec(id))
+      await runtime.ensure(spec(id))
       expect(await query(id, 'select text from note')).toEqual([['kept']])
     })
 
@@ -175,7 +189,7 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
       await expect(runtime.removeData(id)).rejects.toThrow(WorkerPresentError)
       await runtime.stop(id)
       await expect(runtime.removeData(id)).rejects.toThrow(WorkerPresentError)
-      await runtime.ensure(testSpec(id))
+      await runtime.ensure(spec(id))
       expect(await query(id, 'select text from note')).toEqual([['kept']])
       await runtime.remove(id)
       await runtime.removeData(id)
@@ -194,7 +208,7 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
 
     test('an id that is none never becomes a path', async () => {
       const id = '../../meta'
-      await expect(runtime.ensure(testSpec(id))).rejects.toThrow()
+      await expect(runtime.ensure(spec(id))).rejects.toThrow()
       await expect(runtime.inspect(id)).rejects.toThrow()
       await expect(runtime.stop(id)).rejects.toThrow()
       await expect(runtime.remove(id)).rejects.toThrow()
@@ -208,14 +222,14 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
       await under.killWorker(id)
       await expect.poll(() => seen, { timeout: 1000, interval: 10 }).toContain('exited')
       expect((await runtime.inspect(id))?.state.status).toBe('exited')
-      await runtime.ensure(testSpec(id))
+      await runtime.ensure(spec(id))
       expect(await query(id, 'select text from note')).toEqual([['kept']])
     })
 
     test('start and removal are reported', async () => {
       const id = database()
       const seen = eventsOf(id)
-      await runtime.ensure(testSpec(id))
+      await runtime.ensure(spec(id))
       await expect.poll(() => seen).toContain('started')
       await runtime.remove(id)
       await expect.poll(() => seen).toContain('removed')
@@ -223,7 +237,7 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
 
     test('list shows each worker, running or not', async () => {
       const [running, stopped] = [database(), database()]
-      await Promise.all([running, stopped].map((id) => runtime.ensure(testSpec(id))))
+      await Promise.all([running, stopped].map((id) => runtime.ensure(spec(id))))
       await runtime.stop(stopped)
       const states = new Map(
         (await runtime.list()).map(({ databaseId, state }) => [databaseId, state.status]),
@@ -234,12 +248,12 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
 
     test('the runtime of the next gateway finds what runs, reports its end, and ends it', async () => {
       const [kept, killed] = [database(), database()]
-      await Promise.all([withNote(kept), runtime.ensure(testSpec(killed))])
+      await Promise.all([withNote(kept), runtime.ensure(spec(killed))])
       const before = await identity(kept)
       const next = under.another()
       const ids = (await next.list()).map(({ databaseId }) => databaseId)
       expect(ids).toEqual(expect.arrayContaining([kept, killed]))
-      await next.ensure(testSpec(kept))
+      await next.ensure(spec(kept))
       expect(await identity(kept)).toEqual(before)
 
       const seen: WorkerEvent[] = []
@@ -258,8 +272,8 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
 
     test('a worker that cannot start says why and leaves nothing running', async () => {
       const id = database()
-      await mkdir(join(under.layout.databaseDir(id), 'main.sqlite'), { recursive: true })
-      const failure = await runtime.ensure(testSpec(id)).catch((error) => error)
+      await spoil(under.layout.databaseDir(id), engine)
+      const failure = await runtime.ensure(spec(id)).catch((error) => error)
       expect(failure).toBeInstanceOf(WorkerStartError)
       expect(failure.logTail.length).toBeGreaterThan(0)
       expect((await runtime.inspect(id))?.state.status).not.toBe('running')
@@ -268,7 +282,7 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
     test('logs: the last lines, with their time', async () => {
       const id = database()
       const before = Date.now()
-      await runtime.ensure(testSpec(id))
+      await runtime.ensure(spec(id))
       await runtime.stop(id)
       const all = await logsOf(runtime, id, { follow: false, tail: 1000 })
       expect(all.length).toBeGreaterThan(1)
@@ -280,7 +294,7 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
 
     test('followed logs go on until the worker ends', async () => {
       const id = database()
-      await runtime.ensure(testSpec(id))
+      await runtime.ensure(spec(id))
       const followed = logsOf(runtime, id, { follow: true, tail: 1000 })
       await runtime.stop(id)
       expect(await followed).toEqual(await logsOf(runtime, id, { follow: false, tail: 1000 }))
@@ -288,7 +302,7 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
 
     test('followed logs end when the reader has enough', async () => {
       const id = database()
-      await runtime.ensure(testSpec(id))
+      await runtime.ensure(spec(id))
       const enough = new AbortController()
       const followed = logsOf(runtime, id, { follow: true, tail: 10, signal: enough.signal })
       setTimeout(() => enough.abort(), 200)
@@ -297,7 +311,7 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
 
     test('usage is that of a small process, and null once it is stopped', async () => {
       const id = database()
-      await runtime.ensure(testSpec(id))
+      await runtime.ensure(spec(id))
       const usage = await runtime.usage(id)
       expect(usage?.cpuSeconds).toBeGreaterThan(0)
       expect(usage?.cpuSeconds).toBeLessThan(60)
@@ -309,7 +323,7 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
 
     test('different databases are worked on at the same time', async () => {
       const ids = Array.from({ length: 6 }, database)
-      await Promise.all(ids.map((id) => runtime.ensure(testSpec(id))))
+      await Promise.all(ids.map((id) => runtime.ensure(spec(id))))
       const answers = ids.map((id) => query(id, `select '${id}'`))
       expect(await Promise.all(answers)).toEqual(ids.map((id) => [[id]]))
     })
@@ -317,7 +331,7 @@ export function workerRuntimeContract(name: string, start: () => Promise<Runtime
     test('who has given up is not waited for', async () => {
       const id = database()
       const signal = AbortSignal.abort(new Error('given up'))
-      await expect(runtime.ensure(testSpec(id), { signal })).rejects.toThrow('given up')
+      await expect(runtime.ensure(spec(id), { signal })).rejects.toThrow('given up')
     })
 
     test('ping answers', async () => {

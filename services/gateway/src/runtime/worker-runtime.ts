@@ -60,6 +60,9 @@ export class WorkerStartError extends Error {
   }
 }
 
+/** What this engine needs is not here; others may run all the same. */
+export class EngineUnavailableError extends Error {}
+
 /** Data cannot be removed while there is a worker that owns it, running or not. */
 export class WorkerPresentError extends Error {
   constructor(databaseId: DatabaseId) {
@@ -79,6 +82,7 @@ export interface WorkerRuntime {
    * Converges on `spec`: makes the folder, creates, starts or replaces as needed. Resolves once the worker's
    * sockets accept connections. An equal spec that runs already is left alone.
    * @throws WorkerStartError if the worker does not come up in time or exits.
+   * @throws EngineUnavailableError if no worker of this engine can run here.
    */
   ensure(spec: WorkerSpec, opts?: CallOptions): Promise<WorkerInfo>
   inspect(id: DatabaseId, opts?: CallOptions): Promise<WorkerInfo | null>

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LogLine, Problem } from '@db-forge/contract'
@@ -45,11 +45,15 @@ export interface TestGateway {
 
 export async function openTestGateway(env: Record<string, string> = {}): Promise<TestGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'dbf-'))
+  // PostgreSQL does not run as root; whom it runs as must be able to enter.
+  await chmod(folder, 0o711)
   return open(folder, {
     DBFORGE_RUNTIME: 'process',
     DBFORGE_ADMIN_TOKEN: ADMIN_TOKEN,
     DBFORGE_DATA_DIR: join(folder, 'data'),
     DBFORGE_SECRETS_DIR: join(folder, 'secrets'),
+    DBFORGE_PG_PORT: 'off',
+    PATH: process.env['PATH'] ?? '',
     ...env,
   })
 }

@@ -3,10 +3,12 @@ import type { DatabaseId } from '@db-forge/contract'
 import {
   type CancelCommand,
   Cancelled,
+  type ConfigureCommand,
   encodeFrame,
   type Frame,
   FrameType,
   LaneInfo,
+  type PasswordCommand,
   SOCKETS,
   type Welcome,
   WorkerHealth,
@@ -22,6 +24,7 @@ import {
 } from './link-errors.ts'
 
 const FRAME_BYTES_MAX = 64 * 1024
+export const SETTINGS_MS = 5000
 /** A worker that has more to say than this is not told from one that wants to fill our log. */
 const NOTICES_PER_MINUTE = 60
 
@@ -41,8 +44,14 @@ interface Question {
   readonly reject: (error: Error) => void
 }
 
+/** What clients of an engine's own protocol meet. Both @throws LateAnswerError, LinkDownError, WorkerFailure. */
+export interface WorkerSettings {
+  configure(command: ConfigureCommand): Promise<void>
+  setPassword(command: PasswordCommand): Promise<void>
+}
+
 /** The socket of the worker's thread that never runs SQL: it answers at any time. */
-export class ControlChannel {
+export class ControlChannel implements WorkerSettings {
   readonly #socket: FrameSocket
   /** What was asked; null once nobody waits for the answer any more. */
   readonly #asked = new Map<number, Question | null>()
@@ -104,6 +113,14 @@ export class ControlChannel {
     const cancelled = Cancelled.safeParse(parseJson(answer))
     if (!cancelled.success) throw this.#breach('an answer to a cancel that cannot be read')
     return cancelled.data.begun
+  }
+
+  async configure(command: ConfigureCommand): Promise<void> {
+    await this.#ask(FrameType.configure, SETTINGS_MS, JSON.stringify(command))
+  }
+
+  async setPassword(command: PasswordCommand): Promise<void> {
+    await this.#ask(FrameType.setPassword, SETTINGS_MS, JSON.stringify(command))
   }
 
   destroy(reason: Error): void {

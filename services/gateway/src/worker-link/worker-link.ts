@@ -12,7 +12,7 @@ import {
 } from '@db-forge/contract/wire'
 import { Cancellations } from './cancellations.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
-import { ControlChannel } from './control-channel.ts'
+import { ControlChannel, type WorkerSettings } from './control-channel.ts'
 import { FrameSocket } from './frame-socket.ts'
 import { LATE_MS, Lane, type LaneOwner } from './lane.ts'
 import {
@@ -61,6 +61,7 @@ export class WorkerLink implements LaneOwner {
   tick = 0
   readonly #o: WorkerLinkOptions
   readonly #control: ControlChannel
+  readonly settings: WorkerSettings
   readonly #breaker: CircuitBreaker
   readonly #routes = new StatementRoutes()
   #writer: Lane | undefined
@@ -79,6 +80,7 @@ export class WorkerLink implements LaneOwner {
   private constructor(control: ControlChannel, options: WorkerLinkOptions) {
     this.#o = options
     this.#control = control
+    this.settings = control
     this.#cancellations = new Cancellations(control)
     this.#breaker = new CircuitBreaker({
       probe: (timeoutMs) => control.health(timeoutMs),

@@ -1,7 +1,8 @@
+import type { ConnectionRole } from '@db-forge/contract'
 import type { BatchCommand, DescribeRequest, QueryCommand } from '@db-forge/contract/wire'
 import { type FailureDetails, type Payload, WorkerFailure } from '@db-forge/worker-kit'
 import { nowMs } from '../clock.ts'
-import { READER, TENANT, type TenantRole } from '../server/roles.ts'
+import { OWNER, READER } from '../server/roles.ts'
 import { ConnectionLost, ServerError } from '../wire/backend.ts'
 import type { ErrorFields } from '../wire/responses.ts'
 import { ANSWER_BYTES_MAX, Answer, type Parts, payloadOf } from './answer.ts'
@@ -20,7 +21,7 @@ import { TypeNames } from './type-names.ts'
 const AHEAD_MAX = 64
 
 const TRANSACTIONS = {
-  write: { role: TENANT, begin: 'begin' },
+  write: { role: OWNER, begin: 'begin' },
   read: { role: READER, begin: 'begin isolation level repeatable read read only' },
 } as const
 
@@ -47,7 +48,7 @@ export class Engine {
   async query(command: QueryCommand, interrupt: Interrupt): Promise<Payload> {
     this.check(command.sql, false)
     const answer = new Answer({ ...limitsOf(command), bytesMax: ANSWER_BYTES_MAX })
-    const role = command.readOnly ? READER : TENANT
+    const role = command.readOnly ? READER : OWNER
     return this.borrow(role, interrupt, async (session) => {
       const startedAt = nowMs()
       const completion = await this.run(
@@ -67,7 +68,7 @@ export class Engine {
     for (const [index, { sql }] of command.statements.entries())
       this.check(sql, false, { statement: index })
     const mode = command.readOnly && command.transaction === 'write' ? 'read' : command.transaction
-    const role = command.readOnly || mode === 'read' ? READER : TENANT
+    const role = command.readOnly || mode === 'read' ? READER : OWNER
     const results = await this.borrow(role, interrupt, (session) =>
       mode === 'none'
         ? this.#oneByOne(session, command, interrupt)
@@ -79,7 +80,7 @@ export class Engine {
 
   /** JSON text of a SchemaInfo. */
   describe(request: DescribeRequest, interrupt: Interrupt): Promise<string> {
-    return this.borrow(TENANT, interrupt, async (session) => {
+    return this.borrow(OWNER, interrupt, async (session) => {
       interrupt.pid = session.backend.pid
       const countUntil = (nowMs() + interrupt.deadline) / 2
       const schema = await describe(session.backend, request, countUntil).catch(
@@ -93,7 +94,7 @@ export class Engine {
 
   /** Lends a session to one request and cleans up behind it. */
   async borrow<T>(
-    role: TenantRole,
+    role: ConnectionRole,
     interrupt: Interrupt,
     use: (session: Session) => Promise<T>,
   ): Promise<T> {

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DATABASE, GRANTS, PLATFORM } from '../server/roles.ts'
+import type { PasswordCommand } from '@db-forge/contract/wire'
+import type { DatabaseName } from '../server/database-name.ts'
+import { grants, PLATFORM, withdrawals } from '../server/roles.ts'
 import { Backend, ConnectionLost, ServerError } from '../wire/backend.ts'
 
 /** Nothing of a tenant's can stand before what the platform names. */
@@ -15,6 +17,10 @@ const RETRY_MS = 10
 /** What a server says while it starts, recovers or is full. */
 const NOT_YET = new Set(['57P03', '57P01', '57P02', '53300'])
 
+/** The database bears another name than was thought. */
+export const isUnknownName = (error: unknown): boolean =>
+  error instanceof ServerError && error.fields['C'] === '3D000'
+
 export const isNotYet = (error: unknown): boolean =>
   error instanceof ConnectionLost ||
   (error instanceof ServerError && NOT_YET.has(error.fields['C'] ?? ''))
@@ -22,11 +28,14 @@ export const isNotYet = (error: unknown): boolean =>
 /** The worker's own connection: it ends what runs too long and reads catalogs, and runs nothing that a tenant wrote. */
 export class Platform {
   readonly #path: string
+  readonly #name: DatabaseName
   #backend: Backend | null = null
   #opening: Promise<Backend> | null = null
+  #renamed: Promise<void> = Promise.resolve()
 
-  constructor(path: string) {
+  constructor(path: string, name: DatabaseName) {
     this.#path = path
+    this.#name = name
   }
 
   async command(sql: string): Promise<(string | null)[][]> {
@@ -47,9 +56,49 @@ export class Platform {
     }
   }
 
-  /** Gives the roles what they need, whatever a tenant has done to it. */
+  /** Gives the roles what they need and nothing else, whatever a tenant has done to it. */
   async restoreGrants(): Promise<void> {
-    for (const sql of GRANTS) await this.command(sql)
+    await this.confirmName()
+    const name = this.#name.current
+    for (const sql of [...withdrawals(name), ...grants(name)]) await this.command(sql)
+  }
+
+  /** Asks the server what the database is called, where a renaming may have been cut short. */
+  async confirmName(): Promise<void> {
+    const [row] = await this.command('select pg_catalog.current_database()')
+    if (row?.[0]) this.#name.confirm(row[0])
+  }
+
+  /** Has clients find the database under another name; one renaming after another. */
+  rename(name: string): Promise<void> {
+    const renamed = this.#renamed.then(() => this.#rename(name))
+    this.#renamed = renamed.catch(() => undefined)
+    return renamed
+  }
+
+  /**
+   * The statement made for it refuses to rename the database that one is connected to, and there is no other here; what it
+   * does beyond this change is to keep others out meanwhile. The server's own template gives way where its name is wanted.
+   */
+  async #rename(name: string): Promise<void> {
+    await this.confirmName()
+    if (name !== this.#name.current) {
+      await this.#name.renaming(name)
+      await this.command(
+        `set local allow_system_table_mods = on;
+         update pg_catalog.pg_database set datname = 'dbforge template ' || oid where datname = '${name}';
+         update pg_catalog.pg_database set datname = '${name}' where datname = pg_catalog.current_database()`,
+      )
+    } else if (!this.#name.inDoubt) return
+    await this.#name.renamed(name)
+  }
+
+  async setPassword({ role, verifier, endSessions }: PasswordCommand): Promise<void> {
+    await this.command(`alter role ${role} password '${verifier}'`)
+    if (endSessions)
+      await this.command(
+        `select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity where usename = '${role}'`,
+      )
   }
 
   close(): void {
@@ -57,13 +106,7 @@ export class Platform {
   }
 
   #connected(): Promise<Backend> {
-    this.#opening ??= Backend.open({
-      path: this.#path,
-      user: PLATFORM,
-      database: DATABASE,
-      settings: SETTINGS,
-      messageBytesMax: MESSAGE_BYTES_MAX,
-    })
+    this.#opening ??= this.#open()
       .then((backend) => {
         this.#backend = backend
         return backend
@@ -72,5 +115,22 @@ export class Platform {
         this.#opening = null
       })
     return this.#opening
+  }
+
+  async #open(): Promise<Backend> {
+    const open = () =>
+      Backend.open({
+        path: this.#path,
+        user: PLATFORM,
+        database: this.#name.current,
+        settings: SETTINGS,
+        messageBytesMax: MESSAGE_BYTES_MAX,
+      })
+    try {
+      return await open()
+    } catch (error) {
+      if (isUnknownName(error) && this.#name.tryOther()) return await open()
+      throw error
+    }
   }
 }

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ConnectionRole } from '@db-forge/contract'
 import { errorFields, log, WorkerFailure } from '@db-forge/worker-kit'
-import { DATABASE, READER, type TenantRole } from '../server/roles.ts'
+import type { DatabaseName } from '../server/database-name.ts'
+import { READER, sessionRole } from '../server/roles.ts'
 import { Backend, ServerError } from '../wire/backend.ts'
 import { simple } from '../wire/requests.ts'
+import { Message } from '../wire/responses.ts'
 import { toFailure } from './errors.ts'
 import type { Interrupt } from './interrupt.ts'
-import { isNotYet, type Platform } from './platform.ts'
+import { isNotYet, isUnknownName, type Platform } from './platform.ts'
 
 /**
  * Given as a connection starts, these outrank what a tenant lays down for its role or database, and are what DISCARD ALL
@@ -13,6 +16,7 @@ import { isNotYet, type Platform } from './platform.ts'
  */
 const SETTINGS: Readonly<Record<string, string>> = {
   application_name: 'db-forge',
+  search_path: '"$user", public',
   DateStyle: 'ISO, MDY',
   IntervalStyle: 'postgres',
   TimeZone: 'UTC',
@@ -32,22 +36,25 @@ const TIDY_EVERY_MS = 10_000
 const WAIT_MS_MAX = 5000
 const RETRY_MS = 25
 const DISCARD = simple('discard all')
+/** DISCARD ALL goes back to who signed in. */
+const TAKE_ROLE = { owner: simple('set role owner'), reader: simple('set role reader') }
 
 export interface SessionsOptions {
   readonly path: string
+  readonly name: DatabaseName
   readonly platform: Platform
   readonly sessionsMax: number
   readonly messageBytesMax: number
 }
 
 export interface Session {
-  readonly role: TenantRole
+  readonly role: ConnectionRole
   readonly backend: Backend
   idleSince: number
 }
 
 interface Waiter {
-  readonly role: TenantRole
+  readonly role: ConnectionRole
   readonly interrupt: Interrupt
   resolve(session: Session): void
   reject(error: unknown): void
@@ -74,7 +81,7 @@ export class Sessions {
   }
 
   /** @throws WorkerFailure if none is free in time, or if the request is ended before. */
-  acquire(role: TenantRole, interrupt: Interrupt): Promise<Session> | Session {
+  acquire(role: ConnectionRole, interrupt: Interrupt): Promise<Session> | Session {
     interrupt.throwIfTripped()
     const session = this.#take(role)
     if (session) return session
@@ -97,18 +104,9 @@ export class Sessions {
    * behind the caller's statement, it costs no round trip.
    * @returns whether it may be lent again.
    */
-  discard({ backend }: Session): Promise<boolean> {
-    return new Promise((resolve) => {
-      let failed = false
-      backend.send(DISCARD, {
-        message: (type) => {
-          failed ||= type === 0x45
-        },
-        tooLarge: () => undefined,
-        ready: (status) => resolve(!failed && status === 'I'),
-        lost: () => resolve(false),
-      })
-    })
+  async discard({ backend, role }: Session): Promise<boolean> {
+    const done = await Promise.all([succeeds(backend, DISCARD), succeeds(backend, TAKE_ROLE[role])])
+    return done.every(Boolean)
   }
 
   /** Gives a session back, which is lent again once it is known to be clean. */
@@ -145,7 +143,7 @@ export class Sessions {
   }
 
   /** The one that was used last, whose server process is the warmest. */
-  #take(role: TenantRole): Session | undefined {
+  #take(role: ConnectionRole): Session | undefined {
     this.#dropClosed()
     const at = this.#idle.findLastIndex((session) => session.role === role)
     return at < 0 ? undefined : this.#idle.splice(at, 1)[0]
@@ -189,20 +187,31 @@ export class Sessions {
 
   /** Waits for a server that recovers from a crash, as long as the request may wait. */
   async #connect({ role, interrupt }: Waiter): Promise<Backend> {
-    const { path, platform, messageBytesMax } = this.#options
-    const settings = { ...SETTINGS, default_transaction_read_only: role === READER ? 'on' : 'off' }
-    const options = { path, user: role, database: DATABASE, settings, messageBytesMax }
+    const { path, name, platform, messageBytesMax } = this.#options
+    const settings = {
+      ...SETTINGS,
+      role,
+      default_transaction_read_only: role === READER ? 'on' : 'off',
+    }
     const until = performance.now() + WAIT_MS_MAX
     for (let repaired = false; ; ) {
       try {
-        return await Backend.open(options)
+        const database = name.current
+        return await Backend.open({
+          path,
+          user: sessionRole(role),
+          database,
+          settings,
+          messageBytesMax,
+        })
       } catch (error) {
         interrupt.throwIfTripped()
         const refused = error instanceof ServerError && error.fields['C'] === '42501'
         if (refused && !repaired) {
           repaired = true
           await platform.restoreGrants()
-        } else if (isNotYet(error) && performance.now() < until) await sleep(RETRY_MS)
+        } else if (performance.now() < until && isUnknownName(error)) await platform.confirmName()
+        else if (performance.now() < until && isNotYet(error)) await sleep(RETRY_MS)
         else if (error instanceof ServerError) throw error
         else {
           log('warn', 'the server does not answer', errorFields(error))
@@ -240,4 +249,18 @@ export class Sessions {
     }
     this.#dropClosed()
   }
+}
+
+function succeeds(backend: Backend, command: Buffer): Promise<boolean> {
+  return new Promise((resolve) => {
+    let failed = false
+    backend.send(command, {
+      message: (type) => {
+        failed ||= type === Message.error
+      },
+      tooLarge: () => undefined,
+      ready: (status) => resolve(!failed && status === 'I'),
+      lost: () => resolve(false),
+    })
+  })
 }

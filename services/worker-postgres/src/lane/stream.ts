@@ -11,7 +11,7 @@ import type { Interrupt } from '../engine/interrupt.ts'
 import { csvHead, csvRows, jsonRows, type RowWriter } from '../engine/row-writers.ts'
 import type { Session } from '../engine/sessions.ts'
 import type { Completion, RowSink } from '../engine/statement.ts'
-import { READER, TENANT } from '../server/roles.ts'
+import { OWNER, READER } from '../server/roles.ts'
 
 const CHUNK_BYTES = 64 * 1024
 const COUNT_BYTES = 4
@@ -50,7 +50,7 @@ export class Stream implements RowSink {
     const { sql, readOnly, maxRows } = this.#command
     this.#engine.check(sql, false)
     const startedAt = nowMs()
-    const completion = await this.#engine.borrow(readOnly ? READER : TENANT, interrupt, (session) =>
+    const completion = await this.#engine.borrow(readOnly ? READER : OWNER, interrupt, (session) =>
       this.#read(session, maxRows === null ? 0 : rowsToAsk(sql, maxRows), interrupt),
     )
     if (!this.#write) this.columns(completion.columns)

@@ -3,7 +3,7 @@ import { type Connection, type Payload, WorkerFailure } from '@db-forge/worker-k
 import type { Engine } from '../engine/engine.ts'
 import type { Interrupt } from '../engine/interrupt.ts'
 import type { Watchdog } from '../engine/watchdog.ts'
-import { READER, TENANT } from '../server/roles.ts'
+import { OWNER, READER } from '../server/roles.ts'
 import { Transaction } from './transaction.ts'
 
 /** How long it is known why a transaction has ended. */
@@ -45,7 +45,7 @@ export class Transactions {
       throw new WorkerFailure('database.busy', `${this.#max} transactions are open already`)
     this.#beginning += 1
     try {
-      const role = command.mode === 'read' ? READER : TENANT
+      const role = command.mode === 'read' ? READER : OWNER
       const session = await this.#engine.sessions.acquire(role, interrupt)
       this.#last += 1
       const number = this.#last

@@ -74,7 +74,7 @@ async function settle(data: string): Promise<void> {
   for (const path of [marker, data, dirname(data)]) syncPath(path)
 }
 
-function syncPath(path: string): void {
+export function syncPath(path: string): void {
   const fd = openSync(path, 'r')
   try {
     fsyncSync(fd)

@@ -1,9 +1,10 @@
+import { clientSessionsMax } from '@db-forge/contract/wire/postgres'
 import { describe, expect, test } from 'vitest'
 import { accessRules } from './roles.ts'
 import { commandLine, sessionsMax, settings } from './settings.ts'
 
 const at = (memoryMb: number, major = 17) =>
-  settings({ memoryMb, maxSizeMb: 1024, socketDir: '/run/x', major })
+  settings({ memoryMb, maxSizeMb: 1024, socketDir: '/run/x', major, contained: false })
 
 describe('settings', () => {
   test('grow with the memory', () => {
@@ -26,6 +27,22 @@ describe('settings', () => {
       })
   })
 
+  test('there is room for clients beside requests, and a container needs no /dev/shm', () => {
+    for (const memoryMb of [64, 256, 65_536])
+      expect(Number(at(memoryMb)['max_connections'])).toBeGreaterThan(
+        sessionsMax(memoryMb) + clientSessionsMax(memoryMb) + 3,
+      )
+    expect(at(256)).not.toHaveProperty('dynamic_shared_memory_type')
+    const contained = settings({
+      memoryMb: 256,
+      maxSizeMb: 1024,
+      socketDir: '/run/x',
+      major: 17,
+      contained: true,
+    })
+    expect(contained).toHaveProperty('dynamic_shared_memory_type', 'sysv')
+  })
+
   test('versions are given only what they know', () => {
     expect(at(128, 15)).not.toHaveProperty('allow_alter_system')
     expect(at(128, 17)).not.toHaveProperty('io_method')
@@ -36,8 +53,11 @@ describe('settings', () => {
 test('nobody but the worker’s own user may be one of its roles', () => {
   const { hba, ident } = accessRules('someone')
   expect(hba.split('\n').filter((line) => /trust/.test(line))).toEqual([])
-  expect(hba).toContain('local main all scram-sha-256')
+  expect(hba.split('\n').filter((line) => /scram/.test(line))).toEqual([
+    'local all owner scram-sha-256',
+    'local all reader scram-sha-256',
+  ])
   expect(ident.trim().split('\n')).toEqual(
-    ['dbforge', 'tenant', 'reader'].map((role) => `worker "someone" ${role}`),
+    ['dbforge', 'owner_session', 'reader_session'].map((role) => `worker "someone" ${role}`),
   )
 })

@@ -1,15 +1,20 @@
-import { SERVER_PORT } from '../folder.ts'
+import { clientSessionsMax, POSTGRES_SOCKET } from '@db-forge/contract/wire/postgres'
 
 export interface SettingsOptions {
   readonly memoryMb: number
   readonly maxSizeMb: number
   readonly socketDir: string
   readonly major: number
+  /** In a container that has no /dev/shm. */
+  readonly contained: boolean
 }
 
 /** What the worker opens for requests; each takes a few megabytes. */
 export const sessionsMax = (memoryMb: number): number =>
   Math.min(Math.max(Math.floor(memoryMb / 16), 4), 32)
+
+/** For the platform itself, and for those that are just ending. */
+const SPARE_SESSIONS = 8
 
 const atLeast = (least: number, megabytes: number) => `${Math.max(least, Math.floor(megabytes))}MB`
 
@@ -28,15 +33,15 @@ const connections = ({ memoryMb, socketDir }: SettingsOptions) => ({
   listen_addresses: '',
   unix_socket_directories: socketDir,
   unix_socket_permissions: '0770',
-  port: String(SERVER_PORT),
-  // As many again for clients that speak PostgreSQL's own protocol.
-  max_connections: String(sessionsMax(memoryMb) * 2 + 8),
+  port: POSTGRES_SOCKET.split('.').at(-1) ?? '',
+  max_connections: String(sessionsMax(memoryMb) + clientSessionsMax(memoryMb) + SPARE_SESSIONS),
   superuser_reserved_connections: '3',
   client_connection_check_interval: '1s',
   max_prepared_transactions: '0',
 })
 
-const memory = ({ memoryMb, maxSizeMb }: SettingsOptions) => ({
+const memory = ({ memoryMb, maxSizeMb, contained }: SettingsOptions) => ({
+  ...(contained ? { dynamic_shared_memory_type: 'sysv' } : {}),
   shared_buffers: atLeast(8, memoryMb / 8),
   work_mem: atLeast(1, memoryMb / 64),
   maintenance_work_mem: atLeast(4, memoryMb / 16),

@@ -5,13 +5,13 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { programEnv } from '../config.ts'
 import { type Binaries, findBinaries } from './binaries.ts'
-import { CLUSTER_SETUP, DATABASE, DATABASE_SETUP, PLATFORM } from './roles.ts'
+import { CLUSTER_SETUP, DATABASE_AT_FIRST, DATABASE_SETUP, PLATFORM } from './roles.ts'
 
 /** Makes a data directory with the platform's roles and one empty database. */
 export async function initialize(data: string, binaries: Binaries): Promise<void> {
   await run(join(binaries.dir, 'initdb'), ['-D', data, ...initdbOptions(binaries.major)])
   await runSingle(binaries, data, 'template1', CLUSTER_SETUP)
-  await runSingle(binaries, data, DATABASE, DATABASE_SETUP)
+  await runSingle(binaries, data, DATABASE_AT_FIRST, DATABASE_SETUP)
 }
 
 /**

@@ -18,6 +18,9 @@ export function databaseRoutes(
   mount(app, routes.get, async ({ params }) => databases.get(params.name))
   mount(app, routes.patch, ({ params, body }) => databases.patch(params.name, body))
   mount(app, routes.delete, ({ params }) => databases.delete(params.name).then(() => undefined))
+  mount(app, routes.credentials, async ({ params, body }) =>
+    databases.renewPassword(params.name, body),
+  )
   mount(app, routes.start, ({ params }) => databases.start(params.name))
   mount(app, routes.stop, ({ params }) => databases.stop(params.name))
   mount(app, routes.restart, ({ params }) => databases.restart(params.name))

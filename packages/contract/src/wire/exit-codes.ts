@@ -15,13 +15,3 @@ export const EXIT = {
   /** The environment or the folder does not fit the launch contract. */
   configInvalid: 78,
 } as const
-
-/** Ends the start of a worker with a code and a sentence for the log. */
-export class StartError extends Error {
-  readonly exitCode: number
-  constructor(exitCode: number, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.name = 'StartError'
-    this.exitCode = exitCode
-  }
-}
