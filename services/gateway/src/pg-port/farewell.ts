@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net'
 
-/** For what has been said to a client to reach it. */
-const LINGER_MS = 5000
+/** For a client to read why it is sent away, and to hang up. */
+const LINGER_MS = 1000
 
 /**
  * Ends a connection after its last words. What the client still sends is read and forgotten: closing over unread bytes would
- * have the system throw the last words away.
+ * have the system throw the last words away. A client that does not read them is not waited for.
  */
 export function bidFarewell(socket: Socket, lastWords: Buffer | null): void {
   if (socket.destroyed) return

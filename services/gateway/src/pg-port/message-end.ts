@@ -1,13 +1,8 @@
-import { Message } from './messages.ts'
-
+const READY = 0x5a
 const READY_BYTES = 6
 const READY_LENGTH = 5
-/** What a server says unasked. */
-const ASIDES: ReadonlySet<number | undefined> = new Set([
-  Message.notification,
-  Message.notice,
-  Message.parameterStatus,
-])
+/** What a server says unasked: a notification, a notice, a parameter that has changed. */
+const ASIDES: ReadonlySet<number | undefined> = new Set([0x41, 0x4e, 0x53])
 
 /**
  * Whether a server's bytes so far end where a message does, as far as can be told without reading them all. Only there can
@@ -15,8 +10,7 @@ const ASIDES: ReadonlySet<number | undefined> = new Set([
  */
 export function endsMessage(bytes: Buffer, before: boolean): boolean {
   const at = bytes.length - READY_BYTES
-  if (at >= 0 && bytes[at] === Message.ready && bytes.readUInt32BE(at + 1) === READY_LENGTH)
-    return true
+  if (at >= 0 && bytes[at] === READY && bytes.readUInt32BE(at + 1) === READY_LENGTH) return true
   return before && ASIDES.has(bytes[0]) && isOneMessage(bytes)
 }
 

@@ -10,7 +10,7 @@ import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ownCertificate } from './certificate.ts'
 import { PgPort, type PgPortOptions } from './pg-port.ts'
-import { PgRefusal } from './pg-target.ts'
+import { PgRefusal } from './refusal.ts'
 import { PASSWORDS, PostgresServer, unavailable } from './testing/postgres-server.ts'
 import {
   cancelRequest,
@@ -50,7 +50,7 @@ describe.skipIf(reason)('the PostgreSQL port', () => {
   beforeAll(async () => {
     server = await PostgresServer.start()
     folder = mkdtempSync(join(tmpdir(), 'dbf-'))
-    tls = await ownCertificate(folder, [])
+    tls = await ownCertificate(folder, '127.0.0.1')
   })
   afterAll(async () => {
     await server?.stop()
@@ -77,7 +77,6 @@ describe.skipIf(reason)('the PostgreSQL port', () => {
       sessionsMax: 100,
       startupTimeoutMs: 10_000,
       idleTimeoutMs: 0,
-      log: { info: () => {}, warn: () => {}, error: () => {} },
       telemetry: {
         opened: () => {
           counts.opened += 1
@@ -89,7 +88,7 @@ describe.skipIf(reason)('the PostgreSQL port', () => {
       },
       ...options,
     })
-    const { port } = await pgPort.listen()
+    const port = await pgPort.listen()
     closers.push(() => pgPort.close())
     return { pgPort, port }
   }
@@ -281,13 +280,13 @@ describe.skipIf(reason)('the PostgreSQL port', () => {
         [50, 1],
       ]) {
         const resolve = async () => ({ ...target(), sessionsMax: perDatabase ?? 0 })
-        const { port, pgPort } = await open({ sessionsMax: sessionsMax ?? 0, resolve })
+        const { port } = await open({ sessionsMax: sessionsMax ?? 0, resolve })
         const first = await connected(port)
-        expect(pgPort.sessions('db_shop')).toBe(1)
+        expect(counts.opened - counts.closed).toBe(1)
         const second = await failure(client(port).connect())
         expect(second).toMatchObject({ code: '53300' })
         await first.end()
-        await until(() => pgPort.sessions('db_shop') === 0)
+        await until(() => counts.opened - counts.closed === 0)
         await connected(port)
       }
     })
@@ -339,9 +338,9 @@ describe.skipIf(reason)('the PostgreSQL port', () => {
     })
 
     test('sign-ins that are not gone on with', async () => {
-      const { port, pgPort } = await open({ startupTimeoutMs: 300 })
+      const { port } = await open({ startupTimeoutMs: 300 })
       await new RawClient(port).send(startup({ user: 'owner', database: 'shop' })).ended
-      await until(() => pgPort.sessions('db_shop') === 0)
+      await until(() => counts.opened - counts.closed === 0)
     })
 
     test('idle sessions, with 57P05, and not those in which something moves', async () => {
@@ -393,7 +392,7 @@ describe.skipIf(reason)('the PostgreSQL port', () => {
       const { port } = await open()
       const session = await connected(port)
       const { processID, secretKey } = keyOf(session)
-      expect(processID >>> 19).toBe(7)
+      expect(processID >>> 20).toBe(7)
       const sleeping = sleep(session)
       await until(isAsleep)
       await new RawClient(port).send(cancelRequest(processID, secretKey ^ 1)).ended
@@ -444,7 +443,7 @@ describe.skipIf(reason)('the PostgreSQL port', () => {
         gatewayNumber: 11,
         peers: new Map([[9, { host: '127.0.0.1', port: misnamed.port }]]),
       })
-      await new RawClient(misled.port).send(cancelRequest(9 * 2 ** 19 + 1, 1)).ended
+      await new RawClient(misled.port).send(cancelRequest(9 * 2 ** 20 + 1, 1)).ended
       expect(strayed).toBe(0)
     })
   })
@@ -505,13 +504,13 @@ describe.skipIf(reason)('the PostgreSQL port', () => {
     })
 
     test('the end of each side to the other', async () => {
-      const { port, pgPort } = await open()
+      const { port } = await open()
       const session = await connected(port)
       const { rows } = await session.query<{ pid: number }>('select pg_backend_pid() as pid')
       const ended = failureOf(session)
       await server.sql(`select pg_terminate_backend(${rows[0]?.pid})`)
       expect(await ended).toMatchObject({ code: '57P01' })
-      await until(() => pgPort.sessions('db_shop') === 0)
+      await until(() => counts.opened - counts.closed === 0)
       const gone = await connected(port)
       const mark = 'select 41 + 1'
       await gone.query(mark)
