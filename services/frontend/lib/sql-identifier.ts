@@ -5,8 +5,10 @@ import { splitTableName } from '@db-forge/contract/wire/table-name'
 export function sqlIdentifier(name: string, engine: EngineName): string {
   return PLAIN[engine].test(name) && !KEYWORDS.has(name.toLowerCase())
     ? name
-    : `"${name.replaceAll('"', '""')}"`
+    : quotedIdentifier(name)
 }
+
+export const quotedIdentifier = (name: string) => `"${name.replaceAll('"', '""')}"`
 
 /** The name of a table as SQL needs it, with its schema where it has to be said. */
 export function sqlTable(name: string, engine: EngineName): string {

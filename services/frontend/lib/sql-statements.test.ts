@@ -75,9 +75,30 @@ describe('the statement at a place', () => {
   it('is none in an empty text', () => expect(statementAt([], 0)).toBeNull())
 })
 
-it('splits PostgreSQL by its own rules: bodies between dollars, triggers without one', () => {
-  const sql = `create function f() returns trigger language plpgsql as $body$ begin return new; end $body$;
-create trigger t before insert on x execute function f();
-select E'it\\'s; one';`
-  expect(splitStatements(sql, 'postgres')).toHaveLength(3)
+describe('PostgreSQL', () => {
+  const split = (sql: string) => splitStatements(sql, 'postgres').map(({ text }) => text)
+
+  it.each([
+    [
+      'bodies between dollars',
+      'create function f() returns trigger as $body$ begin return new; end $body$',
+    ],
+    ['nested dollars', 'do $a$ begin execute $b$ select 1; $b$; end $a$'],
+    ['triggers, which have no body', 'create trigger t before insert on x execute function f()'],
+    ['strings with escapes', String.raw`select E'it\'s; one', U&'d\0061t\+000061;'`],
+    ['comments in comments', 'select 1 /* a /* b; */ c; */'],
+    ['names in quotes', 'select 1 as "a;""b"'],
+    [
+      'bodies that are no text',
+      'create or replace function f(n int) returns int begin atomic select case when n > 0 then 1 end; select n; end',
+    ],
+    ['procedures', 'create procedure p() begin atomic insert into a values (1); end'],
+    ['array subscripts', "select (array['a;', 'b'])[1]"],
+  ])('keeps %s whole', (_what, sql) => {
+    expect(split(`${sql};\nselect 2;`)).toEqual([`${sql};`, 'select 2;'])
+  })
+
+  it('does not take a transaction for a body', () => {
+    expect(split('begin; create table atomic (a int); end;')).toHaveLength(3)
+  })
 })

@@ -29,9 +29,7 @@ export function splitStatements(
 
   for (const token of tokensOf(tree)) {
     if (token.name === ';') {
-      // Those of PostgreSQL have no body.
-      const hasBody = engine === 'sqlite' && isTrigger(current.words)
-      if (current.words.length > 0 && hasBody && !endsBody(current))
+      if (hasBody[engine](current.words) && !endsBody(current))
         current.semiAt = current.words.length
       else finish(token.to)
       continue
@@ -62,10 +60,15 @@ export function statementAt(statements: readonly Statement[], place: number): St
 
 const newStatement = () => ({ from: -1, to: -1, words: [] as string[], semiAt: -1 })
 
-const isTrigger = (words: readonly string[]) =>
-  /^create( temp| temporary)? trigger/.test(words.slice(0, 3).join(' '))
+/** Whether statements stand within this one: in a trigger of SQLite, in a routine of PostgreSQL that is no text. */
+const hasBody: Readonly<Record<EngineName, (words: readonly string[]) => boolean>> = {
+  sqlite: (words) => /^create( temp| temporary)? trigger/.test(words.slice(0, 3).join(' ')),
+  postgres: (words) =>
+    /^create( or replace)? (function|procedure)\b/.test(words.slice(0, 4).join(' ')) &&
+    words.some((word, at) => word === 'begin' && words[at + 1] === 'atomic'),
+}
 
-/** Whether a trigger's body ends here: with an END that opens a statement, unlike that of a CASE. */
+/** Whether a body ends here: with an END that opens a statement, unlike that of a CASE. */
 const endsBody = ({ words, semiAt }: { words: readonly string[]; semiAt: number }) =>
   words.at(-1) === 'end' && semiAt === words.length - 1
 

@@ -128,6 +128,9 @@ describe.skipIf(unavailable())('a hostile tenant', () => {
     ['a search path', "set search_path = 'elsewhere'"],
     ['a search path by a function', "select set_config('search_path', 'elsewhere', false)"],
     ['a role', 'set role none'],
+    ['a role given up', 'reset role'],
+    ['who signed in', 'set session authorization default'],
+    ['a role by a function', "select set_config('role', 'none', false)"],
     ['read only by default', 'set default_transaction_read_only = on'],
     ['a lock timeout', 'set lock_timeout = 1'],
     ['an advisory lock', 'select pg_advisory_lock(42)'],
@@ -171,6 +174,33 @@ describe.skipIf(unavailable())('a hostile tenant', () => {
     }
     throw new Error('the connection was not lent again')
   }
+
+  test.each(['set role none', 'reset role', 'set session authorization default'])(
+    'after %s there is nothing left to act with',
+    async (giveUp) => {
+      await db.link.query('create table if not exists victim (i int)')
+      for (const readOnly of [false, true]) {
+        const role = readOnly ? 'reader' : 'owner'
+        const run = (sql: string) =>
+          db.link.batch([{ sql: giveUp }, { sql }], { transaction: 'none', readOnly })
+        const { results } = await run('select current_user::text as who')
+        const who = (results[1]?.rows[0] as { who: string } | undefined)?.who
+        // RESET ROLE goes back to the role that the session began with.
+        expect(who).toMatch(new RegExp(`^${role}(_session)?$`))
+        expect((await failure(run('set role dbforge'))).code).toBe('sql.denied')
+        expect((await failure(run(`set role ${readOnly ? 'owner' : 'reader'}`))).code).toBe(
+          'sql.denied',
+        )
+        if (who === role) continue
+        for (const sql of ['select * from victim', 'create table mine (i int)'])
+          expect((await failure(run(sql))).code).toBe('sql.denied')
+      }
+      const transaction = await db.link.begin('write')
+      await db.link.query(giveUp, [], { transaction })
+      await db.link.commit(transaction)
+      expect(await db.value('select current_user')).toBe('owner')
+    },
+  )
 
   test('a role that cannot be had, laid down for the tenant’s own, changes nothing', async () => {
     await db.link.query('alter role owner set role = dbforge').catch(() => undefined)

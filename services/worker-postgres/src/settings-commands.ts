@@ -4,8 +4,9 @@ import { isRole } from './server/roles.ts'
 
 /** Both go into SQL, so nothing else than this may make them up. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
+/** What PostgreSQL does not take for a verifier it would take for a password. */
 const VERIFIER =
-  /^SCRAM-SHA-256\$\d{1,7}:[A-Za-z0-9+/=]{8,64}\$[A-Za-z0-9+/=]{44}:[A-Za-z0-9+/=]{44}$/
+  /^SCRAM-SHA-256\$[1-9]\d{3,6}:(?:[A-Za-z0-9+/]{4}){2,16}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\$[A-Za-z0-9+/]{43}=:[A-Za-z0-9+/]{43}=$/
 
 /** @throws WorkerFailure */
 export function parseConfigure(payload: Uint8Array): ConfigureCommand {

@@ -4,7 +4,7 @@ import {
   api,
   DatabaseName,
   DatabaseSpawn,
-  EngineName,
+  engineLimits,
   type SpawnedDatabase,
 } from '@db-forge/contract'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
@@ -15,40 +15,33 @@ import { rememberDatabase } from '@/components/shell/live-provider'
 import { Button } from '@/components/ui/button'
 import { Field } from '@/components/ui/field'
 import { Input } from '@/components/ui/input'
-import { NativeSelect } from '@/components/ui/native-select'
 import { client } from '@/lib/api'
 import { curlOf } from '@/lib/curl'
 import { useOrigin } from '@/lib/hooks'
 import { notify } from '@/lib/notify'
-import { emptySpawn, readSpawn, type SpawnFields } from './spawn-fields'
-
-const limits = [
-  { key: 'memoryMb', label: 'Memory', unit: 'MiB', step: 1 },
-  { key: 'cpus', label: 'CPUs', unit: 'cores', step: 0.1 },
-  { key: 'maxSizeMb', label: 'Data', unit: 'MiB', step: 1 },
-  { key: 'queryTimeoutMs', label: 'Query time', unit: 'ms', step: 1 },
-] as const
+import { EngineChoice } from './engine-choice'
+import { emptySpawn, limitFields, readSpawn, type SpawnFields } from './spawn-fields'
 
 interface SpawnFormProps {
-  readonly onSpawned?: (database: SpawnedDatabase) => void
+  readonly onSpawn?: () => void
+  readonly onSpawned: (database: SpawnedDatabase) => void
 }
 
-export function SpawnForm({ onSpawned }: SpawnFormProps) {
+export function SpawnForm({ onSpawn, onSpawned }: SpawnFormProps) {
   const [fields, setFields] = useState<SpawnFields>(emptySpawn)
   const [tried, setTried] = useState(false)
   const spawn = useSpawn(onSpawned)
   const { call, problems } = readSpawn(fields, DatabaseName, DatabaseSpawn)
   const shown = tried ? problems : {}
+  const set = (changes: Partial<SpawnFields>) => setFields((before) => ({ ...before, ...changes }))
 
   function submit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault()
     setTried(true)
-    if (Object.keys(problems).length === 0 && !spawn.isPending) spawn.mutate(call)
+    if (Object.keys(problems).length > 0 || spawn.isPending) return
+    onSpawn?.()
+    spawn.mutate(call)
   }
-
-  const set =
-    (key: Exclude<keyof SpawnFields, 'engine'>) => (event: { target: { value: string } }) =>
-      setFields((before) => ({ ...before, [key]: event.target.value }))
 
   return (
     <form onSubmit={submit} noValidate className="grid min-w-0 gap-4">
@@ -61,7 +54,7 @@ export function SpawnForm({ onSpawned }: SpawnFormProps) {
           <Input
             {...control}
             value={fields.name}
-            onChange={set('name')}
+            onChange={(event) => set({ name: event.target.value })}
             autoComplete="off"
             autoCapitalize="none"
             spellCheck={false}
@@ -69,36 +62,8 @@ export function SpawnForm({ onSpawned }: SpawnFormProps) {
           />
         )}
       </Field>
-      <EngineField value={fields.engine} onChange={(engine) => setFields({ ...fields, engine })} />
-      <fieldset className="grid gap-1">
-        <legend className="mb-1 font-medium">
-          Limits{' '}
-          <span className="font-normal text-muted-foreground">
-            — left empty, the platform’s defaults
-          </span>
-        </legend>
-        <div className="grid grid-cols-4 gap-3 max-sm:grid-cols-2">
-          {limits.map(({ key, label, unit, step }) => (
-            <Field
-              key={key}
-              label={<span className="font-normal">{`${label}, ${unit}`}</span>}
-              error={shown[key]}
-            >
-              {(control) => (
-                <Input
-                  {...control}
-                  type="number"
-                  inputMode="decimal"
-                  step={step}
-                  placeholder="default"
-                  value={fields[key]}
-                  onChange={set(key)}
-                />
-              )}
-            </Field>
-          ))}
-        </div>
-      </fieldset>
+      <EngineChoice value={fields.engine} onChange={(engine) => set({ engine })} />
+      <LimitFields fields={fields} problems={shown} onChange={set} />
       <SameAsCurl call={call} />
       {spawn.error ? <FailureNotice error={spawn.error} /> : null}
       <Button
@@ -113,38 +78,55 @@ export function SpawnForm({ onSpawned }: SpawnFormProps) {
   )
 }
 
-const engines: Readonly<Record<EngineName, { readonly label: string; readonly about: string }>> = {
-  sqlite: { label: 'SQLite', about: 'Small and quick, over HTTP.' },
-  postgres: {
-    label: 'PostgreSQL',
-    about: 'A server of its own, over HTTP and for any PostgreSQL client.',
-  },
+const limits = {
+  memoryMb: { label: 'Memory, MiB', step: 1 },
+  cpus: { label: 'CPUs, cores', step: 0.1 },
+  maxSizeMb: { label: 'Data, MiB', step: 1 },
+  queryTimeoutMs: { label: 'Query time, ms', step: 1 },
+  sessionQueryTimeoutMs: { label: 'Statement time of PostgreSQL clients, ms', step: 1 },
+} as const
+
+interface LimitFieldsProps {
+  readonly fields: SpawnFields
+  readonly problems: Partial<Record<keyof SpawnFields, string>>
+  readonly onChange: (changes: Partial<SpawnFields>) => void
 }
 
-interface EngineFieldProps {
-  readonly value: EngineName
-  readonly onChange: (engine: EngineName) => void
-}
-
-function EngineField({ value, onChange }: EngineFieldProps) {
+function LimitFields({ fields, problems, onChange }: LimitFieldsProps) {
+  const { defaults } = engineLimits[fields.engine]
   return (
-    <Field label="Engine" hint={engines[value].about}>
-      {(control) => (
-        <NativeSelect
-          {...control}
-          value={value}
-          onChange={(event) => onChange(EngineName.parse(event.target.value))}
-        >
-          {EngineName.options.map((engine) => (
-            <option key={engine} value={engine}>
-              {engines[engine].label}
-            </option>
-          ))}
-        </NativeSelect>
-      )}
-    </Field>
+    <fieldset className="grid gap-1">
+      <legend className="mb-1 font-medium">
+        Limits{' '}
+        <span className="font-normal text-muted-foreground">— left empty, as they stand here</span>
+      </legend>
+      <div className="grid grid-cols-4 gap-3 max-sm:grid-cols-2">
+        {limitFields[fields.engine].map((key) => (
+          <Field
+            key={key}
+            label={<span className="font-normal">{limits[key].label}</span>}
+            error={problems[key]}
+            className={key === 'sessionQueryTimeoutMs' ? 'col-span-full sm:col-span-2' : ''}
+          >
+            {(control) => (
+              <Input
+                {...control}
+                type="number"
+                inputMode="decimal"
+                step={limits[key].step}
+                placeholder={placeholderOf(defaults[key])}
+                value={fields[key]}
+                onChange={(event) => onChange({ [key]: event.target.value })}
+              />
+            )}
+          </Field>
+        ))}
+      </div>
+    </fieldset>
   )
 }
+
+const placeholderOf = (limit: number) => (limit === 0 ? 'no limit' : String(limit))
 
 type SpawnCall = ReturnType<typeof readSpawn>['call']
 
@@ -159,16 +141,17 @@ function SameAsCurl({ call }: { readonly call: SpawnCall }) {
   )
 }
 
-function useSpawn(onSpawned?: (database: SpawnedDatabase) => void) {
+function useSpawn(onSpawned: (database: SpawnedDatabase) => void) {
   const queryClient = useQueryClient()
   return useMutation({
     mutationFn: (call: SpawnCall) => client.databases.spawn(call),
+    // The password is for the eyes alone, not for what is kept.
+    gcTime: 0,
     onSuccess: (spawned) => {
-      // The password is for the eyes alone, not for what is kept.
       const { credentials: _credentials, ...database } = spawned
       rememberDatabase(queryClient, database)
       notify(`${database.name} is ${database.state}`, database.reason ?? undefined)
-      onSpawned?.(spawned)
+      onSpawned(spawned)
     },
   })
 }

@@ -46,15 +46,16 @@ export function ConnectionCard({ database }: { readonly database: Database }) {
     { label: 'Schema', text: curlOf(origin, api.tables.schema, { params }) },
     {
       label: 'Spawn it again elsewhere, or start it',
-      text: curlOf(origin, api.databases.spawn, { params }),
+      text: curlOf(origin, api.databases.spawn, { params, body: { engine: database.engine } }),
     },
   ]
   return (
     <Card title="Connection">
-      <div className="grid gap-4 p-4">
-        {database.engine === 'postgres' ? <PostgresConnection database={database} /> : null}
+      {database.engine === 'postgres' ? <PostgresConnection database={database} /> : null}
+      <section aria-label="Over HTTP" className="grid gap-4 p-4">
+        <h3 className="font-medium">Over HTTP</h3>
         <div className="grid gap-1">
-          <h3 className="text-muted-foreground">Address of the query endpoint</h3>
+          <h4 className="text-muted-foreground">Address of the query endpoint</h4>
           <p className="flex min-w-0 items-center gap-1">
             <code className="min-w-0 truncate">{address}</code>
             <CopyButton text={address} label="Copy the address" />
@@ -62,14 +63,14 @@ export function ConnectionCard({ database }: { readonly database: Database }) {
         </div>
         {commands.map(({ label, text }) => (
           <div key={label} className="grid min-w-0 gap-1">
-            <h3 className="text-muted-foreground">{label}</h3>
+            <h4 className="text-muted-foreground">{label}</h4>
             <Command label={`curl: ${label}`} text={text} />
           </div>
         ))}
         <p className="text-xs text-muted-foreground">
           <code>$DBFORGE_TOKEN</code> stands for the admin token.
         </p>
-      </div>
+      </section>
     </Card>
   )
 }

@@ -57,3 +57,27 @@ export class CancelKeys {
     this.#slots.delete(pid % SLOTS)
   }
 }
+
+/** The key of one session. */
+export class SessionKey {
+  readonly #keys: CancelKeys
+  readonly #socketPath: string
+  #key: CancelKey | null = null
+
+  constructor(keys: CancelKeys, socketPath: string) {
+    this.#keys = keys
+    this.#socketPath = socketPath
+  }
+
+  /** What the client gets for what the server gave. */
+  exchange(of: CancelKey): CancelKey {
+    this.forget()
+    this.#key = this.#keys.mint({ ...of, socketPath: this.#socketPath })
+    return this.#key
+  }
+
+  forget(): void {
+    if (this.#key) this.#keys.forget(this.#key)
+    this.#key = null
+  }
+}

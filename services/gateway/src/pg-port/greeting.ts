@@ -45,9 +45,11 @@ export async function greet(
           throw new PgRefusal('08P01', 'encryption was not expected here')
         if (!isDirect) client.write(tls ? YES : NO)
         if (!tls) break
-        encrypted = await secure(raw, tls, isDirect)
+        encrypted = await secure(raw, tls)
         client = encrypted
         onEncrypted(client)
+        if (isDirect && encrypted.alpnProtocol !== ALPN)
+          throw new PgRefusal('08P01', 'direct TLS without the protocol’s name')
         break
       }
       case 'cancel':
@@ -65,7 +67,7 @@ export async function greet(
   }
 }
 
-async function secure(raw: Socket, secureContext: SecureContext, isDirect: boolean) {
+async function secure(raw: Socket, secureContext: SecureContext): Promise<TLSSocket> {
   const encrypted = new TLSSocket(raw, { isServer: true, secureContext, ALPNProtocols: [ALPN] })
   const failed = new AbortController()
   const onEnd = (error?: Error) => failed.abort(error ?? new Error('the client went away'))
@@ -75,7 +77,5 @@ async function secure(raw: Socket, secureContext: SecureContext, isDirect: boole
   } finally {
     encrypted.off('close', onEnd)
   }
-  if (isDirect && encrypted.alpnProtocol !== ALPN)
-    throw new PgRefusal('08P01', 'direct TLS without the protocol’s name')
   return encrypted
 }

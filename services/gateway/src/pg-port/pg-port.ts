@@ -4,8 +4,9 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createSecureContext, type SecureContext } from 'node:tls'
-import { type CancelKey, CancelKeys, type ServerKey } from './cancel-keys.ts'
+import { type CancelKey, CancelKeys, type ServerKey, SessionKey } from './cancel-keys.ts'
 import type { Certificate } from './certificate.ts'
 import { type Greeting, greet } from './greeting.ts'
 import { errorResponse, PgRefusal } from './refusal.ts'
@@ -19,6 +20,9 @@ const PENDING_MAX = 200
 const KEEP_ALIVE_MS = 60_000
 const LOOK_EVERY_MS = 1000
 const CANCEL_MS = 5000
+/** For a server that is there and takes nobody yet. */
+const TRIES = 20
+const RETRY_MS = 100
 /** Whom clients may be; the server has others, for this program alone. */
 const USERS = new Set(['owner', 'reader'])
 
@@ -137,30 +141,33 @@ export class PgPort {
     late: AbortSignal,
   ): Promise<void> {
     refuseUnfit(parameters)
-    const target = await this.#target(parameters, serverName, late)
-    if (client.destroyed) return
-    const leave = this.#enter(target)
-    const server = new ServerConnection(target.socketPath, () => client.writableLength > 0)
+    const { target, server } = await this.#reach(client, parameters, serverName, late)
     const { socket } = server
     const session: Session = { client, socket, bytes: 0, quietSince: performance.now() }
-    let key: CancelKey | undefined
-    socket.once('close', () => {
-      if (key) this.#keys.forget(key)
-      leave(session)
-    })
+    const key = new SessionKey(this.#keys, target.socketPath)
     client.once('close', () => socket.destroy())
-    this.#sessionsOf(target.databaseId).add(session)
-    await server.connected()
+    socket.once('close', () => key.forget())
+    this.#enter(target, session)
     socket.write(startupPacket(version, new Map(parameters).set('database', target.database)))
-    await signIn({
-      client,
-      server,
-      exchangeKey: (of) => {
-        key = this.#keys.mint({ ...of, socketPath: target.socketPath })
-        return key
-      },
-    })
+    await signIn({ client, server, exchangeKey: (of) => key.exchange(of) })
     splice(client, server)
+  }
+
+  /** Connects to the database's server. One that has just died is started anew, which the client does not see. */
+  async #reach(
+    client: Socket,
+    parameters: Parameters,
+    serverName: string | undefined,
+    late: AbortSignal,
+  ): Promise<{ target: PgTarget; server: ServerConnection }> {
+    for (let left = TRIES; ; left -= 1) {
+      const target = await this.#target(parameters, serverName, late)
+      const server = new ServerConnection(target.socketPath, () => client.writableLength > 0)
+      if (await server.connected()) return { target, server }
+      if (left === 0 || late.aborted || client.destroyed)
+        throw new PgRefusal('57P03', 'the database system is starting up')
+      await sleep(RETRY_MS)
+    }
   }
 
   /** By the database's name; where there is none of that name, by the one that the client looked the server up by. */
@@ -181,19 +188,22 @@ export class PgPort {
     }
   }
 
-  /** Takes a place. @returns what gives it back. @throws PgRefusal */
-  #enter({ databaseId, sessionsMax }: PgTarget): (session: Session) => void {
-    if (this.#count >= this.#o.sessionsMax || this.#sessionsOf(databaseId).size >= sessionsMax)
+  /** Takes a place until the session ends. @throws PgRefusal */
+  #enter({ databaseId, sessionsMax }: PgTarget, session: Session): void {
+    const sessions = this.#sessionsOf(databaseId)
+    if (this.#count >= this.#o.sessionsMax || sessions.size >= sessionsMax) {
+      session.socket.destroy()
       throw new PgRefusal('53300', 'sorry, too many clients already')
+    }
     this.#count += 1
+    sessions.add(session)
     this.#o.telemetry.opened()
-    return (session) => {
+    session.socket.once('close', () => {
       this.#count -= 1
-      this.#o.telemetry.closed()
-      const sessions = this.#sessionsOf(databaseId)
       sessions.delete(session)
       if (sessions.size === 0) this.#sessions.delete(databaseId)
-    }
+      this.#o.telemetry.closed()
+    })
   }
 
   #sessionsOf(databaseId: string): Set<Session> {

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { PgRefusal } from './refusal.ts'
 
 const READ_BYTES = 64 * 1024
 
@@ -32,12 +31,11 @@ export class ServerConnection {
     this.socket.on('error', () => this.socket.destroy())
   }
 
-  /** @throws PgRefusal */
-  async connected(): Promise<void> {
-    try {
-      await once(this.socket, 'connect')
-    } catch {
-      throw new PgRefusal('57P03', 'the database system is starting up')
-    }
+  /** Whether it is connected, once that is known. */
+  connected(): Promise<boolean> {
+    return once(this.socket, 'connect').then(
+      () => true,
+      () => false,
+    )
   }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PasswordCommand } from '@db-forge/contract/wire'
 import type { DatabaseName } from '../server/database-name.ts'
-import { grants, PLATFORM } from '../server/roles.ts'
+import { grants, PLATFORM, withdrawals } from '../server/roles.ts'
 import { Backend, ConnectionLost, ServerError } from '../wire/backend.ts'
 
 /** Nothing of a tenant's can stand before what the platform names. */
@@ -14,9 +14,12 @@ const SETTINGS = {
 }
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 const RETRY_MS = 10
-const NO_SUCH_DATABASE = '3D000'
 /** What a server says while it starts, recovers or is full. */
 const NOT_YET = new Set(['57P03', '57P01', '57P02', '53300'])
+
+/** The database bears another name than was thought. */
+export const isUnknownName = (error: unknown): boolean =>
+  error instanceof ServerError && error.fields['C'] === '3D000'
 
 export const isNotYet = (error: unknown): boolean =>
   error instanceof ConnectionLost ||
@@ -28,6 +31,7 @@ export class Platform {
   readonly #name: DatabaseName
   #backend: Backend | null = null
   #opening: Promise<Backend> | null = null
+  #renamed: Promise<void> = Promise.resolve()
 
   constructor(path: string, name: DatabaseName) {
     this.#path = path
@@ -52,21 +56,40 @@ export class Platform {
     }
   }
 
-  /** Gives the roles what they need, whatever a tenant has done to it. */
+  /** Gives the roles what they need and nothing else, whatever a tenant has done to it. */
   async restoreGrants(): Promise<void> {
-    for (const sql of grants(this.#name.current)) await this.command(sql)
+    await this.confirmName()
+    const name = this.#name.current
+    for (const sql of [...withdrawals(name), ...grants(name)]) await this.command(sql)
+  }
+
+  /** Asks the server what the database is called, where a renaming may have been cut short. */
+  async confirmName(): Promise<void> {
+    const [row] = await this.command('select pg_catalog.current_database()')
+    if (row?.[0]) this.#name.confirm(row[0])
+  }
+
+  /** Has clients find the database under another name; one renaming after another. */
+  rename(name: string): Promise<void> {
+    const renamed = this.#renamed.then(() => this.#rename(name))
+    this.#renamed = renamed.catch(() => undefined)
+    return renamed
   }
 
   /**
-   * Has clients find the database under another name. The statement made for it refuses to rename the database that one is
-   * connected to, and there is no other here; what it does beyond this change is to keep others out meanwhile.
+   * The statement made for it refuses to rename the database that one is connected to, and there is no other here; what it
+   * does beyond this change is to keep others out meanwhile. The server's own template gives way where its name is wanted.
    */
-  async rename(name: string): Promise<void> {
-    if (name === this.#name.current) return
-    await this.#name.renaming(name)
-    await this.command(
-      `begin; set local allow_system_table_mods = on; update pg_catalog.pg_database set datname = '${name}' where datname = pg_catalog.current_database(); commit`,
-    )
+  async #rename(name: string): Promise<void> {
+    await this.confirmName()
+    if (name !== this.#name.current) {
+      await this.#name.renaming(name)
+      await this.command(
+        `set local allow_system_table_mods = on;
+         update pg_catalog.pg_database set datname = 'dbforge template ' || oid where datname = '${name}';
+         update pg_catalog.pg_database set datname = '${name}' where datname = pg_catalog.current_database()`,
+      )
+    } else if (!this.#name.inDoubt) return
     await this.#name.renamed(name)
   }
 
@@ -106,8 +129,7 @@ export class Platform {
     try {
       return await open()
     } catch (error) {
-      const unknown = error instanceof ServerError && error.fields['C'] === NO_SUCH_DATABASE
-      if (unknown && this.#name.tryOther()) return await open()
+      if (isUnknownName(error) && this.#name.tryOther()) return await open()
       throw error
     }
   }

@@ -8,7 +8,7 @@ import { simple } from '../wire/requests.ts'
 import { Message } from '../wire/responses.ts'
 import { toFailure } from './errors.ts'
 import type { Interrupt } from './interrupt.ts'
-import { isNotYet, type Platform } from './platform.ts'
+import { isNotYet, isUnknownName, type Platform } from './platform.ts'
 
 /**
  * Given as a connection starts, these outrank what a tenant lays down for its role or database, and are what DISCARD ALL
@@ -193,24 +193,25 @@ export class Sessions {
       role,
       default_transaction_read_only: role === READER ? 'on' : 'off',
     }
-    const options = {
-      path,
-      user: sessionRole(role),
-      database: name.current,
-      settings,
-      messageBytesMax,
-    }
     const until = performance.now() + WAIT_MS_MAX
     for (let repaired = false; ; ) {
       try {
-        return await Backend.open(options)
+        const database = name.current
+        return await Backend.open({
+          path,
+          user: sessionRole(role),
+          database,
+          settings,
+          messageBytesMax,
+        })
       } catch (error) {
         interrupt.throwIfTripped()
         const refused = error instanceof ServerError && error.fields['C'] === '42501'
         if (refused && !repaired) {
           repaired = true
           await platform.restoreGrants()
-        } else if (isNotYet(error) && performance.now() < until) await sleep(RETRY_MS)
+        } else if (performance.now() < until && isUnknownName(error)) await platform.confirmName()
+        else if (performance.now() < until && isNotYet(error)) await sleep(RETRY_MS)
         else if (error instanceof ServerError) throw error
         else {
           log('warn', 'the server does not answer', errorFields(error))

@@ -23,12 +23,22 @@ export class DatabaseName {
     return this.#names[0] ?? DATABASE_AT_FIRST
   }
 
+  /** A renaming was begun, and how it ended has not been kept. */
+  get inDoubt(): boolean {
+    return this.#names.length > 1
+  }
+
   /** The other one of two turned out to be right. @returns whether there was another. */
   tryOther(): boolean {
     const [first, other] = this.#names
     if (first === undefined || other === undefined) return false
     this.#names = [other, first]
     return true
+  }
+
+  /** What the server itself says. */
+  confirm(name: string): void {
+    if (name !== this.current) this.#names = [name, this.current]
   }
 
   async renaming(to: string): Promise<void> {

@@ -41,6 +41,23 @@ export const grants = (database: string): string[] => [
   `alter default privileges for role ${OWNER} grant select on sequences to ${READER}`,
 ]
 
+/**
+ * What a role may have beyond that: itself given to others, which PostgreSQL 15 lets it do, and what it has laid down for
+ * the worker's sessions.
+ */
+export const withdrawals = (database: string): string[] =>
+  ROLES.flatMap((role) => {
+    const session = sessionRole(role)
+    const others = ROLES.filter((other) => other !== role)
+    const otherSessions = others.map(sessionRole)
+    return [
+      `revoke ${role} from ${[...others, ...otherSessions].join(', ')}`,
+      `revoke ${session} from ${[...ROLES, ...otherSessions].join(', ')}`,
+      `alter role ${session} reset all`,
+      `alter role ${session} in database "${database}" reset all`,
+    ]
+  })
+
 /** Run in the database itself. */
 export const DATABASE_SETUP = [
   `alter schema public owner to ${OWNER}`,

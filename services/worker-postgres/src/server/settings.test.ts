@@ -1,3 +1,4 @@
+import { clientSessionsMax } from '@db-forge/contract/wire/postgres'
 import { describe, expect, test } from 'vitest'
 import { accessRules } from './roles.ts'
 import { commandLine, sessionsMax, settings } from './settings.ts'
@@ -24,6 +25,22 @@ describe('settings', () => {
         full_page_writes: 'on',
         listen_addresses: '',
       })
+  })
+
+  test('there is room for clients beside requests, and a container needs no /dev/shm', () => {
+    for (const memoryMb of [64, 256, 65_536])
+      expect(Number(at(memoryMb)['max_connections'])).toBeGreaterThan(
+        sessionsMax(memoryMb) + clientSessionsMax(memoryMb) + 3,
+      )
+    expect(at(256)).not.toHaveProperty('dynamic_shared_memory_type')
+    const contained = settings({
+      memoryMb: 256,
+      maxSizeMb: 1024,
+      socketDir: '/run/x',
+      major: 17,
+      contained: true,
+    })
+    expect(contained).toHaveProperty('dynamic_shared_memory_type', 'sysv')
   })
 
   test('versions are given only what they know', () => {

@@ -1,18 +1,20 @@
-import { type Link, LinkClosed, RemoteError } from '@db-forge/worker-kit/testing/link'
 import type { Ledger, Write } from './ledger.ts'
+import { type Link, LinkClosed, RemoteError } from './link.ts'
 
 const BATCH_ROWS = 5
-const INSERT = 'insert into writes (id, part) values (?, ?)'
 /** Told to a client only about what has not been done and will not be. */
 const SURE_REFUSAL = new Set(['database.busy', 'transaction.ended'])
 
 /** Writes of each kind at once over several connections, until the worker is gone. */
 export class WriteLoad {
+  readonly #insert: string
   readonly #ledger: Ledger
   readonly #nextId: () => number
   readonly #random: () => number
 
-  constructor(ledger: Ledger, nextId: () => number, random: () => number) {
+  /** @param insert with two parameters: the id of a write, and which of its rows it is */
+  constructor(insert: string, ledger: Ledger, nextId: () => number, random: () => number) {
+    this.#insert = insert
     this.#ledger = ledger
     this.#nextId = nextId
     this.#random = random
@@ -42,14 +44,14 @@ export class WriteLoad {
     const write = this.#ledger.open(this.#nextId(), 'single', 1)
     return settle(
       write,
-      link.query(INSERT, [write.id, 0]).then(() => undefined),
+      link.query(this.#insert, [write.id, 0]).then(() => undefined),
     )
   }
 
   #batch(link: Link): Promise<void> {
     const write = this.#ledger.open(this.#nextId(), 'batch', BATCH_ROWS)
     const statements = Array.from({ length: BATCH_ROWS }, (_, part) => ({
-      sql: INSERT,
+      sql: this.#insert,
       params: [write.id, part],
     }))
     return settle(
@@ -69,7 +71,7 @@ export class WriteLoad {
   async #transact(link: Link, write: Write): Promise<void> {
     const transaction = await link.begin('write')
     for (let part = 0; part < write.rows; part += 1)
-      await link.query(INSERT, [write.id, part], { transaction })
+      await link.query(this.#insert, [write.id, part], { transaction })
     await pause(this.#random() * 10)
     if (!isOpen(link)) throw new LinkClosed('while the transaction was open')
     await link.commit(transaction)
@@ -82,7 +84,9 @@ async function settle(write: Write, done: Promise<void>): Promise<void> {
     write.outcome = 'done'
   } catch (error) {
     if (!(error instanceof RemoteError)) throw error
-    if (!SURE_REFUSAL.has(error.error.code)) throw error
+    const { code } = error.error
+    if (code === 'worker.restarted') return
+    if (!SURE_REFUSAL.has(code)) throw error
     write.outcome = 'refused'
   }
 }

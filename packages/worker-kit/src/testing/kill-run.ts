@@ -1,6 +1,30 @@
-import { temporaryFolder, WorkerProcess } from '../testing/worker-process.ts'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type Faults, Ledger, type Outcome } from './ledger.ts'
+import type { Link } from './link.ts'
 import { WriteLoad } from './write-load.ts'
+
+/** A worker as a process of its own. */
+export interface VictimProcess {
+  /** To the lane that writes. */
+  sql(): Promise<Link>
+  end(signal: 'SIGKILL'): Promise<unknown>
+}
+
+/** A kind of worker, and its engine's own words for what is asked of it. */
+export interface Victim {
+  /** Resolves once it is ready. */
+  start(dir: string): Promise<VictimProcess>
+  /** Ends it, or what it needs, as the kernel would; the n-th time. */
+  kill(process: VictimProcess, nth: number): Promise<unknown>
+  /** With two parameters: the id of a write, and which of its rows it is. */
+  readonly insert: string
+  /** Ids and numbers of rows from an id on, which is the parameter. */
+  readonly found: string
+  /** Says `ok` if the data are whole. */
+  readonly check: string
+}
 
 export interface KillFigures {
   kills: number
@@ -13,12 +37,15 @@ export interface KillFigures {
   partial: number
   repeated: number
   unasked: number
-  /** What PRAGMA integrity_check said, each time that it was asked. */
+  /** What the check of the data said, each time that it was asked. */
   integrity: string[]
+  /** From the start of a worker after a kill to its first answer, in milliseconds. */
+  backMs: number[]
   seconds: number
 }
 
 export interface KillOptions {
+  readonly victim: Victim
   readonly kills: number
   readonly seed?: number
   /** Called after each start that has been checked. */
@@ -31,13 +58,13 @@ const LOAD_MS = { least: 15, most: 90 }
 
 /** Ends a worker by SIGKILL while it writes, again and again, and looks at what is there after each start. */
 export async function runKills(options: KillOptions): Promise<KillFigures> {
-  const folder = temporaryFolder()
-  const run = new KillRun(folder.dir, options)
+  const dir = mkdtempSync(join(tmpdir(), 'dbf-'))
+  const run = new KillRun(dir, options)
   try {
     return await run.run()
   } finally {
     await run.end()
-    folder.remove()
+    rmSync(dir, { recursive: true, force: true })
   }
 }
 
@@ -56,9 +83,10 @@ class KillRun {
     repeated: 0,
     unasked: 0,
     integrity: [],
+    backMs: [],
     seconds: 0,
   }
-  #worker: WorkerProcess | undefined
+  #worker: VictimProcess | undefined
   #id = 0
   /** All rows that have been found since the last check of the file. */
   #rows = 0
@@ -86,7 +114,7 @@ class KillRun {
   }
 
   async #prepare(): Promise<void> {
-    this.#worker = await WorkerProcess.start(this.#dir)
+    this.#worker = await this.#o.victim.start(this.#dir)
     await this.#ask('create table writes (id integer, part integer)')
     await this.#ask('create index writes_id on writes (id)')
   }
@@ -96,8 +124,10 @@ class KillRun {
     const ledger = new Ledger()
     await this.#load(ledger)
     this.#figures.kills += 1
-    this.#worker = await WorkerProcess.start(this.#dir)
+    const diedAt = performance.now()
+    this.#worker = await this.#o.victim.start(this.#dir)
     const found = await this.#found(firstId)
+    this.#figures.backMs.push(performance.now() - diedAt)
     this.#note(ledger, found)
     if (this.#figures.kills % ROUNDS_BETWEEN_CHECKS === 0) await this.#checkFile()
   }
@@ -108,15 +138,16 @@ class KillRun {
       this.#id += 1
       return this.#id
     }
-    const load = new WriteLoad(ledger, nextId, this.#random).run(() => worker.sql())
+    const load = new WriteLoad(this.#o.victim.insert, ledger, nextId, this.#random).run(() =>
+      worker.sql(),
+    )
     const { least, most } = LOAD_MS
     await new Promise((resolve) => setTimeout(resolve, least + this.#random() * (most - least)))
-    await Promise.all([worker.end('SIGKILL'), load])
+    await Promise.all([this.#o.victim.kill(worker, this.#figures.kills), load])
   }
 
   async #found(firstId: number): Promise<Map<number, number>> {
-    const sql = 'select id, count(*) as rows from writes where id >= ? group by id'
-    const rows = await this.#ask(sql, [firstId])
+    const rows = await this.#ask(this.#o.victim.found, [firstId])
     return new Map(rows.map(([id, count]) => [id as number, count as number]))
   }
 
@@ -139,7 +170,7 @@ class KillRun {
     const counted = (await this.#ask('select count(*) from writes'))[0]?.[0] as number
     if (counted < this.#rows) this.#figures.lost += this.#rows - counted
     if (counted > this.#rows) this.#figures.repeated += counted - this.#rows
-    for (const [line] of await this.#ask('pragma integrity_check'))
+    for (const [line] of await this.#ask(this.#o.victim.check))
       this.#figures.integrity.push(line as string)
     await this.#ask('delete from writes')
     this.#rows = 0
@@ -155,7 +186,7 @@ class KillRun {
     }
   }
 
-  #running(): WorkerProcess {
+  #running(): VictimProcess {
     if (!this.#worker) throw new Error('there is no worker')
     return this.#worker
   }
