@@ -5,7 +5,7 @@ const withProcesses = [
   'services/gateway/src/{http,pg-port}/*.test.ts',
   'services/gateway/src/runtime/{docker,process,select-runtime}.test.ts',
   'services/worker/src/main.test.ts',
-  'services/worker-postgres/src/{,torture/}*.test.ts',
+  'services/worker-postgres/src/*.test.ts',
   'services/worker/src/torture/{kill,durability,bombs,fuzz}.test.ts',
 ]
 

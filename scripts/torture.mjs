@@ -1,4 +1,4 @@
-// Ends a worker by kill -9 under write load and looks at what is there after each start.
+// Kills a worker, or one of its processes, by kill -9 under write load and looks at what is there afterwards.
 //   npm run torture [-- --engine postgres --kills 10000 --seed 1]
 import { parseArgs } from 'node:util'
 import { ensureBuilt } from './build.mjs'
@@ -10,20 +10,27 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
   },
 })
+const RUNS = {
+  sqlite: '../services/worker/dist/torture/kill-run.js',
+  postgres: '../services/worker-postgres/dist/testing/kill-run.js',
+}
 const kills = Number(values.kills)
+const run = RUNS[values.engine]
+if (!run) throw new Error(`--engine is one of ${Object.keys(RUNS).join(', ')}`)
 
 await ensureBuilt()
-const service = { sqlite: 'worker', postgres: 'worker-postgres' }[values.engine]
-if (!service) throw new Error(`there is no engine ${values.engine}`)
-const { runKills } = await import('../packages/worker-kit/dist/testing/kill-run.js')
-const { victim } = await import(`../services/${service}/dist/torture/victim.js`)
-const figures = await runKills({ victim, kills, seed: Number(values.seed), onRound: tell })
+const { runKills } = await import(run)
+const figures = await runKills({ kills, seed: Number(values.seed), onRound: tell })
 const { integrity, backMs, ...counts } = figures
-const back = backMs.toSorted((a, b) => a - b)
-const backAt = (percent) => Math.round(back[Math.floor(((back.length - 1) * percent) / 100)])
+const sorted = backMs.toSorted((a, b) => a - b)
+const backMsAt = (share) => sorted[Math.ceil(sorted.length * share) - 1]
 const broken = integrity.filter((line) => line !== 'ok')
-console.log({ ...counts, integrityChecks: integrity.length, broken })
-console.log({ backP50Ms: backAt(50), backP95Ms: backAt(95), backMaxMs: backAt(100) })
+console.log({
+  ...counts,
+  backMs: { p50: backMsAt(0.5), p95: backMsAt(0.95), max: backMsAt(1) },
+  integrityChecks: integrity.length,
+  broken,
+})
 const faults = figures.lost + figures.partial + figures.repeated + figures.unasked + broken.length
 console.log(faults === 0 ? 'torture: no fault' : `torture: ${faults} FAULTS`)
 process.exit(faults === 0 ? 0 : 1)

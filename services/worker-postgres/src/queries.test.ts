@@ -26,64 +26,6 @@ describe.skipIf(reason)('queries', () => {
     ])
   })
 
-  test.each([
-    ['int8', "'9007199254740993'::int8", '9007199254740993', 'integer'],
-    ['negative int8', "'-9223372036854775808'::int8", '-9223372036854775808', 'integer'],
-    ['largest exact int8', "'9007199254740991'::int8", 9007199254740991, 'integer'],
-    [
-      'numeric',
-      '1234567890123456789.100000000000000001',
-      '1234567890123456789.100000000000000001',
-      'numeric',
-    ],
-    ['numeric NaN', "'NaN'::numeric", 'NaN', 'numeric'],
-    ['float8', '0.1::float8 + 0.2::float8', 0.30000000000000004, 'real'],
-    ['float8 infinity', "'-Infinity'::float8", { $real: '-Infinity' }, 'real'],
-    ['float8 NaN', "'NaN'::float8", { $real: 'NaN' }, 'real'],
-    ['large float8', "'1e300'::float8", 1e300, 'real'],
-    ['float4', '0.1::float4', 0.1, 'real'],
-    ['boolean', 'true', true, 'boolean'],
-    ['bytea', String.raw`'\x00ff10'::bytea`, 'AP8Q', 'blob'],
-    ['empty bytea', "''::bytea", '', 'blob'],
-    [
-      'timestamptz',
-      "'2026-01-02 03:04:05.678901+00'::timestamptz",
-      '2026-01-02 03:04:05.678901+00',
-      'text',
-    ],
-    ['timestamp infinity', "'infinity'::timestamp", 'infinity', 'text'],
-    ['date BC', "'0044-03-15 BC'::date", '0044-03-15 BC', 'text'],
-    [
-      'interval',
-      "'1 year 2 days 03:04:05.000006'::interval",
-      '1 year 2 days 03:04:05.000006',
-      'text',
-    ],
-    ['json', `'{"a":1.10, "a":2}'::json`, '{"a":1.10, "a":2}', 'json'],
-    [
-      'jsonb digits',
-      `'{"n":1234567890.12345678901234567890}'::jsonb`,
-      '{"n": 1234567890.12345678901234567890}',
-      'json',
-    ],
-    ['array', "array['a', null, 'b\"c']", String.raw`{a,NULL,"b\"c"}`, 'text'],
-    ['range', "'[1,5)'::int4range", '[1,5)', 'text'],
-    ['composite', "row(1, 'a b', null)", '(1,"a b",)', 'text'],
-    [
-      'uuid',
-      "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid",
-      'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11',
-      'text',
-    ],
-    ['control characters', String.raw`E'\x01\x1f\t\u2028'`, '\u0001\u001f\t\u2028', 'text'],
-  ])('%s comes without loss', async (_, expression, expected, type) => {
-    const { rows, columns } = await db.link.query(`select ${expression}`, [], {
-      rowFormat: 'array',
-    })
-    expect(rows[0]).toEqual([expected])
-    expect(columns[0]?.type).toBe(type)
-  })
-
   test('what a session does to the form of values is undone, and bytes are read in either form', async () => {
     await db.link.query("set bytea_output = 'escape'")
     const results = await db.link.batch([
@@ -169,20 +111,6 @@ describe.skipIf(reason)('queries', () => {
     expect((await failure(db.link.query('/* a */ COPY t TO STDOUT'))).code).toBe('sql.denied')
   })
 
-  test('too many rows are cut off, and what a statement did stays done', async () => {
-    const some = await db.link.query('select generate_series(1, 100) n', [], { maxRows: 3 })
-    expect(some).toMatchObject({ rows: [{ n: 1 }, { n: 2 }, { n: 3 }], truncated: true })
-    const all = await db.link.query('select generate_series(1, 3) n', [], { maxRows: 3 })
-    expect(all.truncated).toBe(false)
-    await db.link.query('create table many (n int)')
-    const sql = 'insert into many select generate_series(1, 50) returning n'
-    expect(await db.link.query(sql, [], { maxRows: 2 })).toMatchObject({
-      rowsAffected: 50,
-      truncated: true,
-    })
-    expect(await db.value('select count(*) from many')).toBe(50)
-  })
-
   test('an answer is bounded in bytes, and one row that is too large is refused', async () => {
     const { rows, truncated } = await db.link.query(
       "select repeat('x', 100000) from generate_series(1, 1000)",
@@ -214,46 +142,6 @@ describe.skipIf(reason)('queries', () => {
 
 describe.skipIf(reason)('batches', () => {
   const db = sharedWorker()
-
-  test('write: all or nothing, and it says which failed', async () => {
-    await db.link.query('create table t (id int primary key)')
-    const statements = [1, 2, 1, 3].map((id) => ({
-      sql: 'insert into t values ($1)',
-      params: [id],
-    }))
-    expect(await failure(db.link.batch(statements))).toMatchObject({
-      code: 'sql.constraint',
-      statement: 2,
-    })
-    expect(await db.value('select count(*) from t')).toBe(0)
-    const many = Array.from({ length: 500 }, (_, id) => ({
-      sql: 'insert into t values ($1)',
-      params: [id],
-    }))
-    const { results } = await db.link.batch(many)
-    expect(results.map(({ rowsAffected }) => rowsAffected)).toEqual(many.map(() => 1))
-    expect(await db.value('select count(*) from t')).toBe(500)
-  })
-
-  test('none: each commits alone, up to the first that fails', async () => {
-    await db.link.query('create table n (id int primary key)')
-    const statements = [1, 1, 2].map((id) => ({ sql: `insert into n values (${id})` }))
-    const error = await failure(db.link.batch(statements, { transaction: 'none' }))
-    expect(error).toMatchObject({ code: 'sql.constraint', statement: 1 })
-    expect(await db.value('select array_agg(id)::text from n')).toBe('{1}')
-  })
-
-  test('read: nothing can be written', async () => {
-    const error = await failure(
-      db.link.batch([{ sql: 'create table w (i int)' }], { transaction: 'read' }),
-    )
-    expect(error.code).toBe('sql.denied')
-    const { results } = await db.link.batch([{ sql: 'select 1 a' }], {
-      transaction: 'read',
-      readOnly: true,
-    })
-    expect(results[0]?.rows).toEqual([{ a: 1 }])
-  })
 
   test('a deferred constraint fails the whole of it', async () => {
     await db.link.query('create table parent (id int primary key)')

@@ -60,44 +60,6 @@ describe.skipIf(unavailable())('the life of a worker', () => {
     expect((await (await second.sql()).query('select * from t')).rows).toEqual([{ i: 1 }])
   })
 
-  test.each(['server', 'worker'] as const)(
-    'no acknowledged commit is lost when the %s is killed under load',
-    async (who) => {
-      let worker = await start()
-      let link = await worker.sql()
-      await link.query('create table t (i int primary key)')
-      const acknowledged: number[] = []
-      let next = 0
-      for (let round = 0; round < 4; round += 1) {
-        const writers = Array.from({ length: 4 }, async () => {
-          for (;;) {
-            const i = next++
-            try {
-              await link.query('insert into t values ($1)', [i])
-            } catch {
-              return
-            }
-            acknowledged.push(i)
-          }
-        })
-        await sleep(150)
-        process.kill(who === 'server' ? worker.serverPid : (worker.child.pid ?? 0), 'SIGKILL')
-        await Promise.all([worker.exited, ...writers])
-        const killed = performance.now()
-        worker = await start()
-        expect(performance.now() - killed).toBeLessThan(5000)
-        link = await worker.sql()
-        const { rows } = await link.query('select i from t', [], {
-          rowFormat: 'array',
-          maxRows: 100_000,
-        })
-        const there = new Set(rows.map((row) => (row as number[])[0]))
-        expect(acknowledged.filter((i) => !there.has(i))).toEqual([])
-      }
-      expect(acknowledged.length).toBeGreaterThan(20)
-    },
-  )
-
   test('a server whose worker was killed ends with it', async () => {
     const worker = await start()
     const { serverPid } = worker

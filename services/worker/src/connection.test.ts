@@ -7,7 +7,7 @@ import {
   FrameType,
   PROTOCOL_VERSION,
 } from '@db-forge/contract/wire/frame'
-import { Link, LinkClosed } from '@db-forge/worker-kit/testing/link'
+import { type Link, LinkClosed } from '@db-forge/worker-kit/testing/link'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { folderAt } from './folder.ts'
 import { DATABASE_ID, temporaryFolder, WorkerProcess } from './testing/worker-process.ts'
@@ -34,32 +34,6 @@ const hello = (fields: object = {}) => ({
   ...fields,
 })
 const closed = (link: Link) => link.socket.destroyed || once(link.socket, 'close')
-
-describe('the handshake', () => {
-  test.each([
-    ['another protocol', hello({ protocol: 99 }), 'version'],
-    ['another database', hello({ databaseId: 'db_zzzzzzzzzzzz' }), 'another database'],
-    ['nothing', {}, 'version'],
-  ])('refuses %s and hangs up', async (_, payload, detail) => {
-    for (const path of [controlSocket, sqlSocket]) {
-      const link = new Link(path)
-      await expect(link.request(FrameType.hello, payload)).rejects.toThrow(detail)
-      await closed(link)
-    }
-  })
-
-  test('must come first', async () => {
-    const link = new Link(sqlSocket)
-    const query = {
-      sql: 'select 1',
-      maxRows: 1,
-      readOnly: false,
-      rowFormat: 'object',
-    }
-    await expect(link.request(FrameType.query, query)).rejects.toThrow('hello')
-    await closed(link)
-  })
-})
 
 describe('requests', () => {
   test('many at once are each answered, in order of execution', async () => {
@@ -88,25 +62,6 @@ describe('requests', () => {
     let received = ''
     while (!received.includes('"tables"')) received += (await once(socket, 'data'))[0]
     socket.destroy()
-  })
-
-  test.each([
-    ['no JSON', '{'],
-    ['no object', '[]'],
-    ['null', 'null'],
-    ['nothing', ''],
-    ['no statement', '{"sql":5}'],
-    ['bad parameters', '{"sql":"select ?","params":1}'],
-    ['no limits', '{"sql":"select 1"}'],
-    ['an absurd limit', '{"sql":"select 1","maxRows":1e300,"readOnly":false,"rowFormat":"object"}'],
-    ['bytes', randomBytes(100)],
-  ])('with %s as payload are refused, and the connection lives on', async (_, payload) => {
-    for (const type of [FrameType.query, FrameType.batch, FrameType.describe]) {
-      const frame = await sql.sendTimed(type, sql.deadline(1000), payload)
-      expect(frame.type).toBe(FrameType.error)
-      expect(JSON.parse(Buffer.from(frame.payload).toString()).code).toBe('request.invalid')
-    }
-    expect((await sql.query('select 1 as one')).rows).toEqual([{ one: 1 }])
   })
 
   test('of an unknown type are refused on both sockets', async () => {

@@ -28,41 +28,6 @@ afterAll(async () => {
 })
 
 describe('a stream', () => {
-  test('gives all rows, with their columns first and its end last', async () => {
-    const stream = reader.stream(`${ALL} limit 2000`)
-    expect(await stream.end()).toMatchObject({ rowsAffected: 0, truncated: false })
-    expect(stream.columns).toMatchObject([{ name: 'id' }, { name: 'v' }])
-    expect(stream.rows).toBe(2000)
-    const rows = stream.text
-      .trim()
-      .split('\n')
-      .flatMap((line) => JSON.parse(line).rows)
-    expect(rows.length).toBe(2000)
-    expect(rows[1999]).toEqual({ id: 2000, v: '00002000' })
-  })
-
-  test('of CSV has its head even if there are no rows', async () => {
-    const stream = reader.stream('select x from n where x < 0', { format: 'csv' })
-    await stream.end()
-    expect([stream.text, stream.rows]).toEqual(['x\r\n', 0])
-  })
-
-  test('stops where its credit ends, to the byte, and goes on with more', async () => {
-    const stream = reader.stream(ALL, { credit: 100_000 })
-    let allowed = 100_000
-    const rowBytes = 64
-    for (const more of [0, 1000, 150_000]) {
-      if (more > 0) stream.credit(more)
-      allowed += more
-      await expect.poll(() => stream.bytes).toBeGreaterThan(allowed - rowBytes)
-      await sleep(50)
-      expect(stream.bytes).toBeLessThanOrEqual(allowed + rowBytes)
-    }
-    stream.credit(100_000_000)
-    await stream.end()
-    expect(stream.rows).toBe(ROWS)
-  })
-
   test('of many rows leaves the memory as it is', async () => {
     await reader.stream(ALL, { credit: 1e9 }).end()
     const before = (await control.health()).memoryBytes
@@ -91,46 +56,6 @@ describe('a stream', () => {
     await all
     expect(between).toBeGreaterThan(5)
     expect(streams.map(({ rows }) => rows)).toEqual([ROWS, ROWS, ROWS])
-  })
-
-  test('is one of four at most', async () => {
-    const open = [1, 2, 3, 4].map(() => reader.stream(ALL, { credit: 1000 }))
-    await expect.poll(() => open.every(({ rows }) => rows > 0)).toBe(true)
-    expect(await codeOf(reader.stream(ALL).end())).toBe('database.busy')
-    for (const stream of open) stream.cancel()
-    expect(await Promise.all(open.map((stream) => codeOf(stream.end())))).toEqual(
-      open.map(() => 'query.cancelled'),
-    )
-    expect(await codeOf(reader.stream('select 1').end())).toBe('ok')
-  })
-
-  test('can be cancelled while it runs and gives nothing', async () => {
-    const stream = reader.stream(
-      'with recursive c(x) as (select 1 union all select x + 1 from c) select x from c where x < 0',
-    )
-    const code = codeOf(stream.end())
-    const timer = setInterval(() => {
-      stream.cancel()
-      void control.cancelRunning(reader, stream.id)
-    }, 20)
-    expect(await code).toBe('query.cancelled')
-    clearInterval(timer)
-  })
-
-  test('ends at its deadline, also while it waits for credit', async () => {
-    const stream = reader.stream(ALL, { credit: 1000, timeoutMs: 200 })
-    expect(await codeOf(stream.end())).toBe('query.timeout')
-    expect(stream.rows).toBeGreaterThan(0)
-  })
-
-  test('ends with its connection, so that others may begin', async () => {
-    for (let round = 0; round < 3; round += 1) {
-      const other = await worker.reader()
-      const open = [1, 2, 3, 4].map(() => other.stream(ALL, { credit: 1000 }))
-      await expect.poll(() => open.every(({ rows }) => rows > 0)).toBe(true)
-      other.close()
-      await expect.poll(() => codeOf(reader.stream('select 1').end())).toBe('ok')
-    }
   })
 
   test('to a peer that does not read takes little memory and stops nobody', async () => {

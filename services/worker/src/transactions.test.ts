@@ -43,26 +43,6 @@ const ids = async () =>
   (await reader.query('select id from t order by id')).rows.map((row) => (row as never)['id'])
 
 describe('a transaction that writes', () => {
-  test('is seen by others once it is committed, and has then ended', async () => {
-    const transaction = await link.begin('write')
-    await insert(link, 1, transaction)
-    await insert(link, 2, transaction)
-    const own = await link.query('select count(*) as n from t', [], { transaction })
-    expect(own.rows).toEqual([{ n: 2 }])
-    expect(await ids()).toEqual([])
-    expect(await link.commit(transaction)).toEqual({})
-    expect(await ids()).toEqual([1, 2])
-    expect(await errorOf(insert(link, 3, transaction))).toMatch(/^transaction\.ended: .*committed/)
-  })
-
-  test('leaves nothing when it is rolled back', async () => {
-    const transaction = await link.begin('write')
-    await insert(link, 1, transaction)
-    await link.rollback(transaction)
-    expect(await ids()).toEqual([])
-    expect(await errorOf(link.commit(transaction))).toMatch(/^transaction\.ended/)
-  })
-
   test('lets other writers wait in order, and those of others know nothing of it', async () => {
     const transaction = await link.begin('write')
     await insert(link, 1, transaction)
@@ -97,18 +77,6 @@ describe('a transaction that writes', () => {
     await link.rollback(transaction)
   })
 
-  test('goes on after a statement that failed, without what that did', async () => {
-    const transaction = await link.begin('write')
-    await insert(link, 1, transaction)
-    const many = link.query('insert into t (id, v) values (5, null), (1, null)', [], {
-      transaction,
-    })
-    expect(await errorOf(many)).toMatch(/^sql\.constraint/)
-    await insert(link, 2, transaction)
-    await link.commit(transaction)
-    expect(await ids()).toEqual([1, 2])
-  })
-
   test('that the engine rolled back has ended and says why', async () => {
     const transaction = await link.begin('write')
     await insert(link, 1, transaction)
@@ -118,38 +86,6 @@ describe('a transaction that writes', () => {
     expect(after).toMatch(/^transaction\.ended: .*rolled back by the engine: UNIQUE/)
     await insert(writer, 30)
     expect(await ids()).toEqual([30])
-  })
-
-  test('is rolled back after its time without a request, which each request begins anew', async () => {
-    const transaction = await link.begin('write', { idleMs: 400 })
-    for (const id of [1, 2, 3]) {
-      await sleep(200)
-      await insert(link, id, transaction)
-    }
-    const waiting = insert(writer, 40)
-    await waiting
-    expect(await errorOf(insert(link, 4, transaction))).toMatch(
-      /^transaction\.ended: .*rolled back after 400 ms without a request/,
-    )
-    expect(await ids()).toEqual([40])
-  })
-
-  test('is rolled back at its time limit, whatever it does', async () => {
-    const transaction = await link.begin('write', { timeoutMs: 500 })
-    const endless = link.query(ENDLESS, [], { transaction })
-    expect(await errorOf(endless)).toMatch(/^query\.timeout/)
-    await expect
-      .poll(() => errorOf(insert(link, 1, transaction)))
-      .toMatch(/^transaction\.ended: .*rolled back at its time limit/)
-    expect(await ids()).toEqual([])
-  })
-
-  test('ends with its connection', async () => {
-    const transaction = await link.begin('write')
-    await insert(link, 1, transaction)
-    link.close()
-    await insert(writer, 50)
-    expect(await ids()).toEqual([50])
   })
 
   test('does not outlive a statement of it whose cancel made the engine roll back', async () => {
@@ -176,27 +112,6 @@ describe('a transaction that writes', () => {
 })
 
 describe('a transaction that reads', () => {
-  test('sees what there was as it began, and is in nobody’s way', async () => {
-    const transaction = await reader.begin('read')
-    await insert(writer, 60)
-    const count = (of?: number) =>
-      reader.query('select count(*) as n from t', [], { transaction: of })
-    expect((await count(transaction)).rows).toEqual([{ n: 0 }])
-    expect((await count()).rows).toEqual([{ n: 1 }])
-    const write = reader.query('delete from t', [], { transaction })
-    expect(await errorOf(write)).toMatch(/^sql\.denied/)
-    await reader.commit(transaction)
-    expect(await errorOf(count(transaction))).toMatch(/^transaction\.ended/)
-  })
-
-  test('is one of four at most', async () => {
-    const open = await Promise.all([1, 2, 3, 4].map(() => reader.begin('read')))
-    expect(await errorOf(reader.begin('read'))).toMatch(/^database\.busy/)
-    for (const transaction of open) await reader.rollback(transaction)
-    const again = await reader.begin('read')
-    await reader.rollback(again)
-  })
-
   test('is not idle while its request waits for the thread', async () => {
     const transaction = await reader.begin('read', { idleMs: 200 })
     const long = reader.query(ENDLESS, [], { timeoutMs: 600 })

@@ -1,30 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type Faults, Ledger, type Outcome } from './ledger.ts'
 import type { Link } from './link.ts'
 import { WriteLoad } from './write-load.ts'
-
-/** A worker as a process of its own. */
-export interface VictimProcess {
-  /** To the lane that writes. */
-  sql(): Promise<Link>
-  end(signal: 'SIGKILL'): Promise<unknown>
-}
-
-/** A kind of worker, and its engine's own words for what is asked of it. */
-export interface Victim {
-  /** Resolves once it is ready. */
-  start(dir: string): Promise<VictimProcess>
-  /** Ends it, or what it needs, as the kernel would; the n-th time. */
-  kill(process: VictimProcess, nth: number): Promise<unknown>
-  /** With two parameters: the id of a write, and which of its rows it is. */
-  readonly insert: string
-  /** Ids and numbers of rows from an id on, which is the parameter. */
-  readonly found: string
-  /** Says `ok` if the data are whole. */
-  readonly check: string
-}
 
 export interface KillFigures {
   kills: number
@@ -37,39 +13,64 @@ export interface KillFigures {
   partial: number
   repeated: number
   unasked: number
-  /** What the check of the data said, each time that it was asked. */
+  /** What the engine said of all that it holds, each time that it was asked: `ok` where it is whole. */
   integrity: string[]
-  /** From the start of a worker after a kill to its first answer, in milliseconds. */
+  /** From each kill to the first query that was answered after it. */
   backMs: number[]
   seconds: number
 }
 
 export interface KillOptions {
-  readonly victim: Victim
   readonly kills: number
   readonly seed?: number
   /** Called after each start that has been checked. */
   readonly onRound?: (figures: Readonly<KillFigures>) => void
 }
 
-/** Rounds between checks of the whole file; what was written until then is then deleted. */
-const ROUNDS_BETWEEN_CHECKS = 50
-const LOAD_MS = { least: 15, most: 90 }
+export interface KilledWorker {
+  /** A connection to the lane that writes. */
+  sql(): Promise<Link>
+  end(signal: 'SIGKILL'): Promise<unknown>
+}
 
-/** Ends a worker by SIGKILL while it writes, again and again, and looks at what is there after each start. */
-export async function runKills(options: KillOptions): Promise<KillFigures> {
-  const dir = mkdtempSync(join(tmpdir(), 'dbf-'))
-  const run = new KillRun(dir, options)
+/** What an engine's worker does in its own way. */
+export interface KillTarget<W extends KilledWorker> {
+  folder(): { readonly dir: string; remove(): void }
+  start(dir: string): Promise<W>
+  /** Kills one of the worker's processes. @returns whether the worker is gone, once it is. */
+  kill(worker: W, nth: number, random: () => number): Promise<'gone' | 'goes on'>
+  /** Of two parameters, into `writes (id, part)`. */
+  readonly insert: string
+  /** Rows by their write, from one id on, its only parameter. */
+  readonly found: string
+  integrity(link: Link): Promise<readonly string[]>
+  /** How long there is load before a kill. */
+  readonly loadMs: { readonly least: number; readonly most: number }
+}
+
+/** Rounds between checks of all that there is; what was written until then is then deleted. */
+const ROUNDS_BETWEEN_CHECKS = 50
+const BACK_MS_MAX = 30_000
+const ASK_AGAIN_MS = 10
+
+/** Kills a worker by SIGKILL while it writes, again and again, and looks at what is there each time that it is back. */
+export async function runKills<W extends KilledWorker>(
+  target: KillTarget<W>,
+  options: KillOptions,
+): Promise<KillFigures> {
+  const folder = target.folder()
+  const run = new KillRun(folder.dir, target, options)
   try {
     return await run.run()
   } finally {
     await run.end()
-    rmSync(dir, { recursive: true, force: true })
+    folder.remove()
   }
 }
 
-class KillRun {
+class KillRun<W extends KilledWorker> {
   readonly #dir: string
+  readonly #target: KillTarget<W>
   readonly #o: KillOptions
   readonly #random: () => number
   readonly #figures: KillFigures = {
@@ -86,13 +87,14 @@ class KillRun {
     backMs: [],
     seconds: 0,
   }
-  #worker: VictimProcess | undefined
+  #worker: W | undefined
   #id = 0
-  /** All rows that have been found since the last check of the file. */
+  /** All rows that have been found since the last check of all that there is. */
   #rows = 0
 
-  constructor(dir: string, options: KillOptions) {
+  constructor(dir: string, target: KillTarget<W>, options: KillOptions) {
     this.#dir = dir
+    this.#target = target
     this.#o = options
     this.#random = generator(options.seed ?? 1)
   }
@@ -105,7 +107,7 @@ class KillRun {
       this.#figures.seconds = (performance.now() - startedAt) / 1000
       this.#o.onRound?.(this.#figures)
     }
-    await this.#checkFile()
+    await this.#checkAll()
     return this.#figures
   }
 
@@ -114,7 +116,7 @@ class KillRun {
   }
 
   async #prepare(): Promise<void> {
-    this.#worker = await this.#o.victim.start(this.#dir)
+    this.#worker = await this.#target.start(this.#dir)
     await this.#ask('create table writes (id integer, part integer)')
     await this.#ask('create index writes_id on writes (id)')
   }
@@ -122,32 +124,49 @@ class KillRun {
   async #round(): Promise<void> {
     const firstId = this.#id + 1
     const ledger = new Ledger()
-    await this.#load(ledger)
-    this.#figures.kills += 1
-    const diedAt = performance.now()
-    this.#worker = await this.#o.victim.start(this.#dir)
-    const found = await this.#found(firstId)
-    this.#figures.backMs.push(performance.now() - diedAt)
-    this.#note(ledger, found)
-    if (this.#figures.kills % ROUNDS_BETWEEN_CHECKS === 0) await this.#checkFile()
+    await this.#killUnderLoad(ledger)
+    this.#note(ledger, await this.#found(firstId))
+    if (this.#figures.kills % ROUNDS_BETWEEN_CHECKS === 0) await this.#checkAll()
   }
 
-  async #load(ledger: Ledger): Promise<void> {
+  async #killUnderLoad(ledger: Ledger): Promise<void> {
     const worker = this.#running()
-    const nextId = () => {
-      this.#id += 1
-      return this.#id
+    const load = new WriteLoad({
+      ledger,
+      nextId: () => {
+        this.#id += 1
+        return this.#id
+      },
+      random: this.#random,
+      insert: this.#target.insert,
+    })
+    const loaded = load.run(() => worker.sql())
+    const { least, most } = this.#target.loadMs
+    await pause(least + this.#random() * (most - least))
+    const killedAt = performance.now()
+    const left = await this.#target.kill(worker, this.#figures.kills, this.#random)
+    this.#figures.kills += 1
+    if (left === 'gone') this.#worker = await this.#target.start(this.#dir)
+    await this.#answers()
+    this.#figures.backMs.push(Math.round(performance.now() - killedAt))
+    load.stop()
+    await loaded
+  }
+
+  /** Asks until there is an answer. */
+  async #answers(): Promise<void> {
+    for (const until = performance.now() + BACK_MS_MAX; ; await pause(ASK_AGAIN_MS)) {
+      try {
+        await this.#ask('select count(*) from writes where id = 0')
+        return
+      } catch (error) {
+        if (performance.now() > until) throw error
+      }
     }
-    const load = new WriteLoad(this.#o.victim.insert, ledger, nextId, this.#random).run(() =>
-      worker.sql(),
-    )
-    const { least, most } = LOAD_MS
-    await new Promise((resolve) => setTimeout(resolve, least + this.#random() * (most - least)))
-    await Promise.all([this.#o.victim.kill(worker, this.#figures.kills), load])
   }
 
   async #found(firstId: number): Promise<Map<number, number>> {
-    const rows = await this.#ask(this.#o.victim.found, [firstId])
+    const rows = await this.#ask(this.#target.found, [firstId])
     return new Map(rows.map(([id, count]) => [id as number, count as number]))
   }
 
@@ -165,32 +184,39 @@ class KillRun {
     for (const rows of found.values()) this.#rows += rows
   }
 
-  /** What was there after an earlier start is there still, and the file is whole. */
-  async #checkFile(): Promise<void> {
+  /** What was there after an earlier start is there still, and all of it is whole. */
+  async #checkAll(): Promise<void> {
     const counted = (await this.#ask('select count(*) from writes'))[0]?.[0] as number
     if (counted < this.#rows) this.#figures.lost += this.#rows - counted
     if (counted > this.#rows) this.#figures.repeated += counted - this.#rows
-    for (const [line] of await this.#ask(this.#o.victim.check))
-      this.#figures.integrity.push(line as string)
+    this.#figures.integrity.push(...(await this.#with((link) => this.#target.integrity(link))))
     await this.#ask('delete from writes')
     this.#rows = 0
   }
 
-  async #ask(sql: string, params?: unknown): Promise<unknown[][]> {
-    const link = await this.#running().sql()
-    try {
+  #ask(sql: string, params?: unknown): Promise<unknown[][]> {
+    return this.#with(async (link) => {
       const { rows } = await link.query(sql, params, { rowFormat: 'array', maxRows: 100_000 })
       return rows as unknown[][]
+    })
+  }
+
+  async #with<T>(use: (link: Link) => Promise<T>): Promise<T> {
+    const link = await this.#running().sql()
+    try {
+      return await use(link)
     } finally {
       link.close()
     }
   }
 
-  #running(): VictimProcess {
+  #running(): W {
     if (!this.#worker) throw new Error('there is no worker')
     return this.#worker
   }
 }
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** mulberry32 */
 function generator(seed: number): () => number {

@@ -4,23 +4,33 @@ import { type Link, LinkClosed, RemoteError } from './link.ts'
 const BATCH_ROWS = 5
 /** Told to a client only about what has not been done and will not be. */
 const SURE_REFUSAL = new Set(['database.busy', 'transaction.ended'])
+/** Told of what may have been done all the same. */
+const NOT_KNOWN = 'worker.restarted'
 
-/** Writes of each kind at once over several connections, until the worker is gone. */
+export interface WriteLoadOptions {
+  readonly ledger: Ledger
+  readonly nextId: () => number
+  readonly random: () => number
+  /** Of two parameters, into `writes (id, part)`. */
+  readonly insert: string
+}
+
+/** Writes of each kind at once over several connections. */
 export class WriteLoad {
-  readonly #insert: string
   readonly #ledger: Ledger
   readonly #nextId: () => number
   readonly #random: () => number
+  readonly #insert: string
+  #stopping = false
 
-  /** @param insert with two parameters: the id of a write, and which of its rows it is */
-  constructor(insert: string, ledger: Ledger, nextId: () => number, random: () => number) {
-    this.#insert = insert
+  constructor({ ledger, nextId, random, insert }: WriteLoadOptions) {
     this.#ledger = ledger
     this.#nextId = nextId
     this.#random = random
+    this.#insert = insert
   }
 
-  /** @param connect to the lane that writes. Ends when every connection has been closed. */
+  /** @param connect to the lane that writes. Ends when every connection has been closed, or when it is to. */
   async run(connect: () => Promise<Link>): Promise<void> {
     const links = await Promise.all([connect(), connect(), connect(), connect()])
     const [first, second, third, fourth] = links as [Link, Link, Link, Link]
@@ -30,11 +40,17 @@ export class WriteLoad {
       ...Array.from({ length: 2 }, () => this.#repeat(third, () => this.#batch(third))),
       this.#repeat(fourth, () => this.#transaction(fourth)),
     ])
+    for (const link of links) link.close()
+  }
+
+  /** What is under way is answered first: where the worker goes on, it would else be done at some later time. */
+  stop(): void {
+    this.#stopping = true
   }
 
   async #repeat(link: Link, once: () => Promise<void>): Promise<void> {
     try {
-      while (isOpen(link)) await once()
+      while (isOpen(link) && !this.#stopping) await once()
     } catch (error) {
       if (!(error instanceof LinkClosed)) throw error
     }
@@ -84,9 +100,8 @@ async function settle(write: Write, done: Promise<void>): Promise<void> {
     write.outcome = 'done'
   } catch (error) {
     if (!(error instanceof RemoteError)) throw error
-    const { code } = error.error
-    if (code === 'worker.restarted') return
-    if (!SURE_REFUSAL.has(code)) throw error
+    if (error.error.code === NOT_KNOWN) return
+    if (!SURE_REFUSAL.has(error.error.code)) throw error
     write.outcome = 'refused'
   }
 }

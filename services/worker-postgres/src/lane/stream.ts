@@ -31,7 +31,8 @@ export class Stream implements RowSink {
   #write: RowWriter | null = null
   #meta: Promise<void> = Promise.resolve()
   #metaSent = false
-  #rowsOfChunk = 0
+  /** Where each row of the chunk ends. */
+  readonly #rowEnds: number[] = []
   #rows = 0
   #truncated = false
   #failure: WorkerFailure | null = null
@@ -90,11 +91,11 @@ export class Stream implements RowSink {
       return
     }
     if (this.#chunk.length === 0) this.#open()
-    else if (this.#rowsOfChunk > 0 && this.#command.format === 'ndjson') this.#chunk.byte(0x2c)
+    else if (this.#rowEnds.length > 0 && this.#command.format === 'ndjson') this.#chunk.byte(0x2c)
     this.#write?.(row, this.#chunk)
-    this.#rowsOfChunk += 1
+    this.#rowEnds.push(this.#chunk.length)
     this.#rows += 1
-    if (this.#chunk.length >= CHUNK_BYTES) this.#send()
+    if (this.#isFull) this.#send()
   }
 
   rowTooLarge(): void {
@@ -124,22 +125,62 @@ export class Stream implements RowSink {
     if (this.#command.format === 'ndjson') this.#chunk.ascii('{"rows":[')
   }
 
-  /** Sends the chunk if it may be sent, and lets the server go on or not. */
+  /** Sends what may be sent, and lets the server go on or not. */
   #send(): void {
-    const full = this.#chunk.length >= CHUNK_BYTES || this.#session === null
-    const may = this.#metaSent && this.#credit > 0
-    if (full && may && this.#chunk.length > 0) this.#flush()
+    while (this.#maySend()) this.#flush()
     this.#session?.backend.hold(this.#chunk.length >= CHUNK_BYTES)
     if (this.#chunk.length === 0) this.#onSent?.()
   }
 
+  get #isFull(): boolean {
+    return (
+      this.#chunk.length >= (this.#credit > 0 ? Math.min(CHUNK_BYTES, this.#credit) : CHUNK_BYTES)
+    )
+  }
+
+  #maySend(): boolean {
+    if (!this.#metaSent || this.#credit <= 0 || this.#chunk.length === 0) return false
+    return this.#session === null || this.#isFull
+  }
+
+  /** Sends as many rows of the chunk as there is credit for, and at least one. */
   #flush(): void {
+    const rows = this.#rowsWithinCredit()
+    const rest = this.#cutAfter(rows)
     if (this.#command.format === 'ndjson') this.#chunk.ascii(']}\n')
     const bytes = this.#chunk.take()
-    bytes.writeUInt32BE(this.#rowsOfChunk)
-    this.#rowsOfChunk = 0
+    bytes.writeUInt32BE(rows)
     this.#credit -= bytes.length - COUNT_BYTES
     this.#connection.send(FrameType.rows, this.#id, { parts: [bytes], release: () => undefined })
+    const ends = this.#rowEnds.splice(0).slice(rows)
+    if (ends.length > 0) this.#reopen(rest, ends)
+  }
+
+  #rowsWithinCredit(): number {
+    const last = this.#rowEnds.length
+    const within = COUNT_BYTES + this.#credit
+    if ((this.#rowEnds[last - 1] ?? 0) <= within) return last
+    const beyond = this.#rowEnds.findIndex((end) => end > within)
+    return Math.max(beyond, 1)
+  }
+
+  /** @returns what follows so many rows, which the chunk is then without. */
+  #cutAfter(rows: number): Buffer {
+    const { bytes, length } = this.#chunk
+    const end = rows < this.#rowEnds.length ? (this.#rowEnds[rows - 1] ?? length) : length
+    const rest = Buffer.from(bytes.subarray(end, length))
+    this.#chunk.length = end
+    return rest
+  }
+
+  /** Begins the next chunk with rows that there was no credit for, by where they ended in the last. */
+  #reopen(rest: Buffer, ends: readonly number[]): void {
+    const oldEnd = ends.at(-1) ?? 0
+    this.#open()
+    // Without the comma after the last row that was sent.
+    this.#chunk.copy(rest, this.#command.format === 'ndjson' ? 1 : 0, rest.length)
+    const moved = this.#chunk.length - oldEnd
+    this.#rowEnds.push(...ends.map((end) => end + moved))
   }
 
   async #sendRest(interrupt: Interrupt): Promise<void> {

@@ -8,7 +8,7 @@ import { folderAt } from '../folder.ts'
 import { type Binaries, findBinaries } from '../server/binaries.ts'
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
-const DATABASE_ID = 'db_abcdefghij12'
+export const DATABASE_ID = 'db_abcdefghij12'
 /** Kept from one run to the next, as a machine without Docker keeps it. */
 const TEMPLATES = join(tmpdir(), 'db-forge-postgres-templates')
 
@@ -78,6 +78,11 @@ export class WorkerProcess {
 
   sql(): Promise<Link> {
     return Link.open(folderAt(this.dir).sqlSocket, DATABASE_ID)
+  }
+
+  /** One lane serves all. */
+  reader(): Promise<Link> {
+    return this.sql()
   }
 
   control(): Promise<Link> {

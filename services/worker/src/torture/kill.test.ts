@@ -1,11 +1,10 @@
-import { runKills } from '@db-forge/worker-kit/testing/kill-run'
 import { expect, test } from 'vitest'
-import { victim } from './victim.ts'
+import { runKills } from './kill-run.ts'
 
 const KILLS = 200
 
 test(`nothing that was acknowledged is lost at kill -9 under write load, ${KILLS} times`, async () => {
-  const figures = await runKills({ victim, kills: KILLS })
+  const figures = await runKills({ kills: KILLS })
   expect(figures).toMatchObject({ kills: KILLS, lost: 0, partial: 0, repeated: 0, unasked: 0 })
   expect(new Set(figures.integrity)).toEqual(new Set(['ok']))
   // It was under load, of each kind, and was hit in the middle of it.
