@@ -44,7 +44,7 @@ const oneRow = z.object({
 })
 const returning = z.object({ returning: z.stringbool().default(false) })
 const filterText =
-  'Filters are query parameters: `?age=gte.18&name=like.A*` (eq, neq, gt, gte, lt, lte, like, ilike, in.(1,2), is.null, each also after `not.`), `or=(a.eq.1,b.eq.2)`; plain `?age=24` means equality.'
+  'Filters are query parameters: `?age=gte.18&name=like.A*` (eq, neq, gt, gte, lt, lte, like, ilike, in.(1,2), is.null, each also after `not.`), `or=(a.eq.1,b.eq.2)`; plain `?age=24` means equality. In patterns `*` may stand for `%`; `like` regards case, `ilike` does not. A value is read as its column’s type: bytes as `{"$blob":"…"}`, in PostgreSQL also as `\\x00ff`.'
 
 export const rows = {
   list: route({
@@ -77,7 +77,7 @@ export const rows = {
     scope: 'data',
     summary: 'Insert one row or many',
     description:
-      'All or nothing. Rows may have different members; what a row leaves out takes its default.',
+      'All or nothing. Rows may have different members; what a row leaves out takes its default. Lists and objects are stored as JSON text, a list in an array column of PostgreSQL as an array.',
     params: inTable,
     query: returning,
     body: z.union([RowInput, z.array(RowInput).min(1).max(10_000)]),

@@ -112,7 +112,8 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config 
   for (const name of unknownNames(env)) problems.push(`${name}: there is no such setting`)
   for (const issue of parsed.error?.issues ?? [])
     problems.push(`${issue.path.join('.')}: ${issue.message}`)
-  if ((env['DBFORGE_PG_TLS_CERT'] === undefined) !== (env['DBFORGE_PG_TLS_KEY'] === undefined))
+  const { DBFORGE_PG_TLS_CERT: cert, DBFORGE_PG_TLS_KEY: key } = parsed.data ?? {}
+  if (parsed.success && (cert === undefined) !== (key === undefined))
     problems.push('DBFORGE_PG_TLS_CERT, DBFORGE_PG_TLS_KEY: one without the other')
   if (!parsed.success || problems.length > 0)
     throw new ConfigError(

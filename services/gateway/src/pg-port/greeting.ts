@@ -14,7 +14,7 @@ export interface Greeting {
   /** Encrypted, if the client wished it. */
   readonly client: Socket
   readonly wish:
-    | { readonly kind: 'cancel'; readonly key: CancelKey }
+    | { readonly kind: 'cancel'; readonly key: CancelKey; readonly isPassedOn: boolean }
     | { readonly kind: 'session'; readonly version: number; readonly parameters: Parameters }
   /** The name that the client looked the server up by; only TLS tells. */
   readonly serverName: string | undefined
@@ -53,7 +53,11 @@ export async function greet(
         break
       }
       case 'cancel':
-        return { client, wish: { kind: 'cancel', key: packet }, serverName: undefined }
+        return {
+          client,
+          wish: { kind: 'cancel', key: packet, isPassedOn: packet.isPassedOn },
+          serverName: undefined,
+        }
       case 'startup': {
         const { version, parameters } = packet
         const serverName = (encrypted as { servername?: string | false } | null)?.servername

@@ -6,17 +6,22 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createSecureContext, type SecureContext } from 'node:tls'
-import { type CancelKey, CancelKeys, type ServerKey, SessionKey } from './cancel-keys.ts'
+import { type CancelKey, CancelKeys, SessionKey } from './cancel-keys.ts'
 import type { Certificate } from './certificate.ts'
+import { bidFarewell } from './farewell.ts'
 import { type Greeting, greet } from './greeting.ts'
 import { errorResponse, PgRefusal } from './refusal.ts'
 import { ServerConnection } from './server-connection.ts'
 import { signIn } from './sign-in.ts'
 import { splice } from './splice.ts'
-import { cancelPacket, type Parameters, startupPacket } from './startup.ts'
+import { cancelPacket, type Parameters, startupPacket, textOf } from './startup.ts'
 
-/** More connections that are nobody's yet are cut off at once. */
+/** Connections that are nobody's yet. */
 const PENDING_MAX = 200
+/** One of them that has said nothing for so long gives way to another. */
+const SILENCE_MS = 1000
+const TOO_MANY = 'sorry, too many clients already'
+const STARTING = 'the database system is starting up'
 const KEEP_ALIVE_MS = 60_000
 const LOOK_EVERY_MS = 1000
 const CANCEL_MS = 5000
@@ -62,6 +67,7 @@ export interface PgPortOptions {
 interface Session {
   readonly client: Socket
   readonly socket: Socket
+  readonly server: ServerConnection
   bytes: number
   quietSince: number
 }
@@ -75,7 +81,8 @@ export class PgPort {
   })
   readonly #tls: SecureContext | null
   readonly #keys: CancelKeys
-  readonly #pending = new Set<Socket>()
+  /** Since when nothing is known of them; null once something is. */
+  readonly #pending = new Map<Socket, number | null>()
   readonly #sessions = new Map<string, Set<Session>>()
   #count = 0
   #looking: NodeJS.Timeout | undefined
@@ -100,7 +107,7 @@ export class PgPort {
   async close(): Promise<void> {
     clearInterval(this.#looking)
     const closed = new Promise((resolve) => this.#server.close(resolve))
-    for (const socket of this.#pending) socket.destroy()
+    for (const socket of this.#pending.keys()) socket.destroy()
     for (const session of this.#all())
       end(session, new PgRefusal('57P01', 'terminating connection: the gateway is stopping'))
     await closed
@@ -108,23 +115,25 @@ export class PgPort {
 
   async #accept(raw: Socket): Promise<void> {
     raw.on('error', () => raw.destroy())
-    if (this.#pending.size >= PENDING_MAX) {
-      raw.destroy()
+    if (this.#pending.size >= PENDING_MAX && !this.#dropSilent()) {
+      this.#refuse(raw, new PgRefusal('53300', TOO_MANY))
       return
     }
     let client = raw
     const late = new AbortController()
     const timer = setTimeout(() => {
       late.abort()
-      raw.destroy()
+      // After a word to a client that waits for its database.
+      setImmediate(() => raw.destroy())
     }, this.#o.startupTimeoutMs)
-    this.#pending.add(raw)
+    this.#pending.set(raw, performance.now())
     try {
       const greeting = await greet(raw, this.#tls, (encrypted) => {
         client = encrypted
         client.on('error', () => client.destroy())
       })
-      if (greeting.wish.kind === 'cancel') await this.#cancel(greeting.wish.key)
+      this.#pending.set(raw, null)
+      if (greeting.wish.kind === 'cancel') await this.#cancel(greeting.wish)
       else await this.#begin(greeting, greeting.wish, late.signal)
       if (greeting.wish.kind === 'cancel') client.destroy()
     } catch (error) {
@@ -143,7 +152,7 @@ export class PgPort {
     refuseUnfit(parameters)
     const { target, server } = await this.#reach(client, parameters, serverName, late)
     const { socket } = server
-    const session: Session = { client, socket, bytes: 0, quietSince: performance.now() }
+    const session: Session = { client, socket, server, bytes: 0, quietSince: performance.now() }
     const key = new SessionKey(this.#keys, target.socketPath)
     client.once('close', () => socket.destroy())
     socket.once('close', () => key.forget())
@@ -161,11 +170,10 @@ export class PgPort {
     late: AbortSignal,
   ): Promise<{ target: PgTarget; server: ServerConnection }> {
     for (let left = TRIES; ; left -= 1) {
-      const target = await this.#target(parameters, serverName, late)
+      const target = await inTime(this.#target(parameters, serverName, late), late)
       const server = new ServerConnection(target.socketPath, () => client.writableLength > 0)
       if (await server.connected()) return { target, server }
-      if (left === 0 || late.aborted || client.destroyed)
-        throw new PgRefusal('57P03', 'the database system is starting up')
+      if (left === 0 || late.aborted || client.destroyed) throw new PgRefusal('57P03', STARTING)
       await sleep(RETRY_MS)
     }
   }
@@ -176,7 +184,7 @@ export class PgPort {
     serverName: string | undefined,
     signal: AbortSignal,
   ): Promise<PgTarget> {
-    const database = parameters.get('database') || (parameters.get('user') ?? '')
+    const database = textOf(parameters.get('database') || parameters.get('user'))
     try {
       return await this.#o.resolve(database, signal)
     } catch (error) {
@@ -193,7 +201,7 @@ export class PgPort {
     const sessions = this.#sessionsOf(databaseId)
     if (this.#count >= this.#o.sessionsMax || sessions.size >= sessionsMax) {
       session.socket.destroy()
-      throw new PgRefusal('53300', 'sorry, too many clients already')
+      throw new PgRefusal('53300', TOO_MANY)
     }
     this.#count += 1
     sessions.add(session)
@@ -204,6 +212,18 @@ export class PgPort {
       if (sessions.size === 0) this.#sessions.delete(databaseId)
       this.#o.telemetry.closed()
     })
+  }
+
+  /** Whether one was found that has said nothing for long, and was sent away. */
+  #dropSilent(): boolean {
+    const before = performance.now() - SILENCE_MS
+    for (const [socket, since] of this.#pending) {
+      if (since === null || since > before) continue
+      socket.destroy()
+      this.#pending.delete(socket)
+      return true
+    }
+    return false
   }
 
   #sessionsOf(databaseId: string): Set<Session> {
@@ -217,18 +237,20 @@ export class PgPort {
   }
 
   /** An answer is not foreseen: the client waits for the connection's end. A key that is none is passed over in silence. */
-  async #cancel(key: CancelKey): Promise<void> {
+  async #cancel(wish: { readonly key: CancelKey; readonly isPassedOn: boolean }): Promise<void> {
+    const { key, isPassedOn } = wish
     const server = this.#keys.find(key)
     const owner = this.#keys.gatewayOf(key.pid)
     const peer = owner === this.#o.gatewayNumber ? undefined : this.#o.peers.get(owner)
-    if (server) await pass(connect(server.socketPath), server)
-    else if (peer) await pass(connect(peer), key)
+    if (server) await pass(connect(server.socketPath), cancelPacket(server.pid, server.secret))
+    // What was passed on already and is not for here would go round for ever.
+    else if (peer && !isPassedOn) await pass(connect(peer), cancelPacket(key.pid, key.secret, true))
   }
 
   #refuse(client: Socket, error: unknown): void {
     if (error instanceof PgRefusal) {
       this.#o.telemetry.refused(error.sqlState)
-      if (!client.destroyed) client.end(errorResponse(error), () => client.destroy())
+      bidFarewell(client, errorResponse(error))
     } else client.destroy()
   }
 
@@ -246,7 +268,7 @@ export class PgPort {
 
 /** @throws PgRefusal for what no session of a tenant may be */
 function refuseUnfit(parameters: Parameters): void {
-  const user = parameters.get('user')
+  const user = textOf(parameters.get('user'))
   if (!user) throw new PgRefusal('28000', 'no PostgreSQL user name specified in startup packet')
   const replication = parameters.get('replication') ?? 'off'
   if (!/^(?:0|off|no|false|f|n)$/i.test(replication))
@@ -255,17 +277,26 @@ function refuseUnfit(parameters: Parameters): void {
     throw new PgRefusal('28P01', `password authentication failed for user "${user}"`)
 }
 
-/** Nothing is said in the middle of something else, as far as can be known: a session that is quiet is between messages. */
-function end({ client, socket }: Session, why: PgRefusal): void {
+/** Nothing is said in the middle of something else. */
+function end({ client, socket, server }: Session, why: PgRefusal): void {
+  server.take = null
   socket.destroy()
-  if (client.writableLength === 0) client.write(errorResponse(why))
-  client.end(() => client.destroy())
+  bidFarewell(client, server.isAtMessageEnd ? errorResponse(why) : null)
 }
 
-async function pass(to: Socket, { pid, secret }: Pick<ServerKey, 'pid' | 'secret'>): Promise<void> {
+/** @throws PgRefusal once it is too late */
+function inTime<T>(work: Promise<T>, late: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(new PgRefusal('57P03', STARTING))
+    late.addEventListener('abort', giveUp, { once: true })
+    work.then(resolve, reject).finally(() => late.removeEventListener('abort', giveUp))
+  })
+}
+
+async function pass(to: Socket, packet: Buffer): Promise<void> {
   to.on('error', () => to.destroy())
   to.setTimeout(CANCEL_MS, () => to.destroy())
-  to.end(cancelPacket(pid, secret))
+  to.end(packet)
   to.resume()
   if (!to.destroyed) await once(to, 'close')
 }

@@ -21,7 +21,9 @@ export function errorResponse({ sqlState, message, hint }: PgRefusal): Buffer {
     ['M', message],
     ...(hint === undefined ? [] : [['H', hint]]),
   ]
-  const body = Buffer.from(`${fields.map(([type, text]) => `${type}${text}\0`).join('')}\0`)
+  const body = Buffer.from(
+    `${fields.map(([type, text = '']) => `${type}${text.replaceAll('\0', '')}\0`).join('')}\0`,
+  )
   const head = Buffer.alloc(5)
   head.write('E', 0, 'latin1')
   head.writeInt32BE(4 + body.length, 1)

@@ -14,6 +14,8 @@ export class ServerConnection {
   readonly socket: Socket
   /** What the bytes are for; without it the server waits. */
   take: TakeBytes | null = null
+  /** Whether something may be said to the client in the server's name. */
+  isAtMessageEnd = true
   #buffer = Buffer.allocUnsafeSlow(READ_BYTES)
 
   /** @param isHeld whether somebody still holds what was read last */

@@ -1,18 +1,24 @@
 /**
  * From the first packet to the server's being ready: who the client is is between it and the server, whose messages pass
- * through; only the key for cancelling is exchanged.
+ * through; only the key for cancelling is exchanged. A server that does not ask for a password as it should is not let have
+ * the client.
  */
 import type { Socket } from 'node:net'
 import type { CancelKey } from './cancel-keys.ts'
+import { endsMessage } from './message-end.ts'
 import { PgRefusal } from './refusal.ts'
 import type { ServerConnection } from './server-connection.ts'
 
 const HEAD_BYTES = 5
+const AUTHENTICATION = 0x52
 const READY = 0x5a
 const ERROR = 0x45
 const BACKEND_KEY = 0x4b
 /** Parameters, questions for a password and errors are short. */
 const MESSAGE_BYTES_MAX = 64 * 1024
+
+/** What an authentication message asks for or says. */
+const Ask = { ok: 0, sasl: 10, saslContinue: 11, saslFinal: 12 } as const
 
 export interface SignInOptions {
   readonly client: Socket
@@ -30,6 +36,7 @@ export function signIn({ client, server, exchangeKey }: SignInOptions): Promise<
   return new Promise((resolve, reject) => {
     let rest: Buffer = Buffer.alloc(0)
     let told = false
+    const proof = new Proof()
     const settle = (then: () => void) => {
       server.take = null
       client.pause()
@@ -51,9 +58,12 @@ export function signIn({ client, server, exchangeKey }: SignInOptions): Promise<
         rest = rest.subarray(message.length)
         const type = message.readUInt8(0)
         told ||= type === ERROR
+        if (type === AUTHENTICATION) proof.follow(message.readUInt32BE(HEAD_BYTES))
+        if (type === READY) proof.require()
         client.write(type === BACKEND_KEY ? exchanged(message, exchangeKey) : message)
         if (type !== READY) continue
         client.write(rest)
+        server.isAtMessageEnd = rest.length === 0 || endsMessage(rest, true)
         settle(resolve)
         return false
       }
@@ -74,6 +84,24 @@ export function signIn({ client, server, exchangeKey }: SignInOptions): Promise<
     socket.resume()
   })
 }
+
+/** That the client has proved who it is by SCRAM: neither by nothing, nor by a password in plain text. */
+class Proof {
+  #isGiven = false
+  #isAccepted = false
+
+  follow(ask: number): void {
+    if (ask === Ask.saslFinal) this.#isGiven = true
+    else if (ask === Ask.ok && this.#isGiven) this.#isAccepted = true
+    else if (ask !== Ask.sasl && ask !== Ask.saslContinue) throw unproved()
+  }
+
+  require(): void {
+    if (!this.#isAccepted) throw unproved()
+  }
+}
+
+const unproved = () => new PgRefusal('28000', 'the server does not ask for a password as it should')
 
 /** The first message that is there whole. */
 function first(bytes: Buffer): Buffer | undefined {

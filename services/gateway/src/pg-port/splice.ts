@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { endsMessage } from './message-end.ts'
 import type { ServerConnection } from './server-connection.ts'
 
 /** How long the rest of what one side has sent may take to reach the other once the first is gone. */
@@ -11,7 +12,10 @@ export function splice(client: Socket, server: ServerConnection): void {
     if (!socket.write(chunk)) client.pause()
   })
   socket.on('drain', () => client.resume())
-  server.take = (bytes) => client.write(bytes)
+  server.take = (bytes) => {
+    server.isAtMessageEnd = endsMessage(bytes, server.isAtMessageEnd)
+    return client.write(bytes)
+  }
   client.on('drain', () => socket.resume())
   for (const [from, to] of [
     [client, socket],

@@ -63,7 +63,12 @@ test('what stands behind a packet is refused: it would be taken for what comes e
 test('a key to cancel may be longer than it was', async () => {
   for (const length of [4, 32, 256]) {
     const secret = Buffer.alloc(length, 7)
-    expect(await readFrom(cancelPacket(42, secret))).toEqual({ kind: 'cancel', pid: 42, secret })
+    expect(await readFrom(cancelPacket(42, secret))).toEqual({
+      kind: 'cancel',
+      pid: 42,
+      secret,
+      isPassedOn: false,
+    })
   }
 })
 

@@ -7,7 +7,13 @@ import { PgRefusal } from './refusal.ts'
 
 /** PostgreSQL's own limit. */
 const PACKET_BYTES_MAX = 10_000
-const CODE = { ssl: 80_877_103, gss: 80_877_104, cancel: 80_877_102 } as const
+/** The last is this product's own, among its gateways: a request to cancel that was passed on already. */
+const CODE = {
+  ssl: 80_877_103,
+  gss: 80_877_104,
+  cancel: 80_877_102,
+  cancelPassedOn: 80_877_123,
+} as const
 const MAJOR = 3
 /** First byte of a TLS handshake: a client that encrypts without asking first. */
 const TLS_HANDSHAKE = 0x16
@@ -15,10 +21,15 @@ const TLS_HANDSHAKE = 0x16
 export type FirstPacket =
   | { readonly kind: 'ssl' | 'gss' }
   | { readonly kind: 'tls' }
-  | { readonly kind: 'cancel'; readonly pid: number; readonly secret: Buffer }
+  | {
+      readonly kind: 'cancel'
+      readonly pid: number
+      readonly secret: Buffer
+      readonly isPassedOn: boolean
+    }
   | { readonly kind: 'startup'; readonly version: number; readonly parameters: Parameters }
 
-/** As the client named them, in its order. */
+/** As the client named them, in its order; byte for byte in Latin-1, since their encoding is one of them. */
 export type Parameters = ReadonlyMap<string, string>
 
 /**
@@ -65,9 +76,14 @@ function parsePacket(packet: Buffer): FirstPacket {
   const code = packet.readInt32BE(0)
   if (code === CODE.ssl) return { kind: 'ssl' }
   if (code === CODE.gss) return { kind: 'gss' }
-  if (code === CODE.cancel) {
+  if (code === CODE.cancel || code === CODE.cancelPassedOn) {
     if (packet.length < 12) throw invalid('cancel request')
-    return { kind: 'cancel', pid: packet.readInt32BE(4), secret: packet.subarray(8) }
+    return {
+      kind: 'cancel',
+      pid: packet.readInt32BE(4),
+      secret: packet.subarray(8),
+      isPassedOn: code === CODE.cancelPassedOn,
+    }
   }
   if (code >> 16 !== MAJOR)
     throw new PgRefusal(
@@ -78,7 +94,7 @@ function parsePacket(packet: Buffer): FirstPacket {
 }
 
 function parseParameters(body: Buffer): Parameters {
-  const words = body.toString('utf8').split('\0')
+  const words = body.toString('latin1').split('\0')
   // Pairs, then an empty name, then what is behind its end.
   if (words.length % 2 !== 0 || words.at(-1) !== '' || words.at(-2) !== '')
     throw invalid('startup packet layout: expected terminator as last byte')
@@ -91,19 +107,23 @@ function parseParameters(body: Buffer): Parameters {
   return parameters
 }
 
+/** A parameter as text. */
+export const textOf = (parameter: string | undefined): string =>
+  Buffer.from(parameter ?? '', 'latin1').toString()
+
 export function startupPacket(version: number, parameters: Parameters): Buffer {
   const words = [...parameters].flat().map((word) => `${word}\0`)
-  const body = Buffer.from(`${words.join('')}\0`)
+  const body = Buffer.from(`${words.join('')}\0`, 'latin1')
   const head = Buffer.alloc(8)
   head.writeInt32BE(8 + body.length, 0)
   head.writeInt32BE(version, 4)
   return Buffer.concat([head, body])
 }
 
-export function cancelPacket(pid: number, secret: Uint8Array): Buffer {
+export function cancelPacket(pid: number, secret: Uint8Array, isPassedOn = false): Buffer {
   const packet = Buffer.alloc(12 + secret.length)
   packet.writeInt32BE(packet.length, 0)
-  packet.writeInt32BE(CODE.cancel, 4)
+  packet.writeInt32BE(isPassedOn ? CODE.cancelPassedOn : CODE.cancel, 4)
   packet.writeInt32BE(pid, 8)
   packet.set(secret, 12)
   return packet
