@@ -66,7 +66,7 @@ function DatabaseRow({ database, now }: { readonly database: Database; readonly 
         >
           {name}
         </Link>
-        <span className="flex flex-wrap items-center gap-x-2 gap-y-1 md:hidden">
+        <span className="flex flex-wrap items-center gap-x-2 gap-y-1 pb-1 md:hidden">
           <StateBadge state={state} className="sm:hidden" />
           <EngineMark database={database} />
         </span>

@@ -83,7 +83,7 @@ const limits = {
   cpus: { label: 'CPUs, cores', step: 0.1 },
   maxSizeMb: { label: 'Data, MiB', step: 1 },
   queryTimeoutMs: { label: 'Query time, ms', step: 1 },
-  sessionQueryTimeoutMs: { label: 'Statement time of PostgreSQL clients, ms', step: 1 },
+  sessionQueryTimeoutMs: { label: 'Statement of a client, ms', step: 1 },
 } as const
 
 interface LimitFieldsProps {
@@ -98,7 +98,7 @@ function LimitFields({ fields, problems, onChange }: LimitFieldsProps) {
     <fieldset className="grid gap-1">
       <legend className="mb-1 font-medium">
         Limits{' '}
-        <span className="font-normal text-muted-foreground">— left empty, as they stand here</span>
+        <span className="font-normal text-muted-foreground">— where left empty, those shown</span>
       </legend>
       <div className="grid grid-cols-4 gap-3 max-sm:grid-cols-2">
         {limitFields[fields.engine].map((key) => (

@@ -40,7 +40,7 @@ export function ExtensionsCard({ database }: { readonly database: Database }) {
           aria-label="Extensions"
           // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
           tabIndex={0}
-          className="max-h-80 overflow-y-auto rounded-b-lg"
+          className="max-h-96 overflow-y-auto rounded-b-lg"
         >
           <ul className="divide-y">
             {[...installed, ...available].map((extension) => (

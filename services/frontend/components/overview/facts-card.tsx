@@ -12,7 +12,7 @@ export function FactsCard({ database }: { readonly database: Database }) {
   const { id, state, desired, reason, engine, runtime, limits, createdAt, updatedAt, revision } =
     database
   return (
-    <Card title="Details" className="self-start">
+    <Card title="Details">
       <dl className="divide-y">
         <Fact name="State">
           <StateBadge state={state} />

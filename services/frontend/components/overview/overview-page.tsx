@@ -17,10 +17,12 @@ export function OverviewPage() {
       <StatsCard database={database} />
       <div className="grid gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
         <ConnectionCard database={database} />
-        <FactsCard database={database} />
+        <div className="grid min-w-0 content-start gap-4">
+          <FactsCard database={database} />
+          {database.engine === 'postgres' ? <ExtensionsCard database={database} /> : null}
+        </div>
       </div>
       <QueriesCard database={database} />
-      {database.engine === 'postgres' ? <ExtensionsCard database={database} /> : null}
       <LogCard database={database} />
       <PlatformLine />
     </main>

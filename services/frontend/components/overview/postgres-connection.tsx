@@ -65,9 +65,11 @@ function Part({ name, value, note }: PartProps) {
   return (
     <>
       <dt className="text-muted-foreground">{name}</dt>
-      <dd className="flex min-h-7 min-w-0 items-center gap-1">
-        <code className="truncate">{value}</code>
-        <CopyButton text={value} label={`Copy: ${name}`} />
+      <dd className="flex min-h-7 min-w-0 flex-wrap items-center gap-x-1">
+        <span className="flex min-w-0 items-center gap-1">
+          <code className="truncate">{value}</code>
+          <CopyButton text={value} label={`Copy: ${name}`} />
+        </span>
         {note ? <span className="text-xs text-muted-foreground">{note}</span> : null}
       </dd>
     </>
