@@ -5,7 +5,7 @@ import { ensureBuilt } from '../scripts/build.mjs'
 import { hasDocker, writeResult } from './machine.mjs'
 
 const SQLITE = ['point-query', 'durable-inserts', 'stream', 'cancel', 'bombs', 'idle-memory']
-const POSTGRES = ['postgres-point-query', 'postgres-stream', 'postgres-life']
+const POSTGRES = ['postgres-point-query', 'postgres-stream', 'postgres-life', 'psql-port']
 const NAMES = [...SQLITE, ...POSTGRES]
 const { values, positionals } = parseArgs({
   allowPositionals: true,

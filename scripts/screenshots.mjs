@@ -11,6 +11,7 @@ const SIZES = [
 await ensureBuilt()
 const e2e = (name) => import(join(root, 'services/e2e/dist', `${name}.js`))
 const { findChromium, launchChromium } = await e2e('browser-chromium')
+const { makeLedger } = await e2e('browser-ledger')
 const { makeShop } = await e2e('browser-shop')
 const { signIn } = await e2e('browser-steps')
 const { settle, views } = await e2e('browser-views')
@@ -31,15 +32,28 @@ try {
   const looks = await Promise.all(
     ['light', 'dark'].flatMap((theme) => SIZES.map((size) => newLook(theme, size))),
   )
-  for (const needs of ['nothing', 'session', 'shop']) {
+  for (const needs of ['nothing', 'session', 'shop', 'ledger']) {
     if (needs === 'session') await Promise.all(looks.map(({ page }) => signIn(page, product.token)))
     if (needs === 'shop') await makeShop(product.client)
+    if (needs === 'ledger' && !(await isMade(makeLedger(product.client)))) continue
     for (const view of views.filter((one) => one.needs === needs))
       await Promise.all(looks.map((look) => takePicture(view, look)))
   }
 } finally {
   await browser.close()
   await product.stop()
+}
+
+/** False where PostgreSQL cannot be run. */
+async function isMade(ledger) {
+  try {
+    await ledger
+    return true
+  } catch (error) {
+    if (error.problem?.code !== 'engine.unavailable') throw error
+    console.log(`Without PostgreSQL: ${error.problem.detail}`)
+    return false
+  }
 }
 
 async function newLook(theme, size) {

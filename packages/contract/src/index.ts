@@ -1,6 +1,7 @@
 export * from './api.ts'
 export * from './connections.ts'
 export * from './databases.ts'
+export * from './engine-limits.ts'
 export * from './errors.ts'
 export * from './platform.ts'
 export * from './queries.ts'

@@ -7,7 +7,7 @@ import { ColumnType, InputValue, JsonValue } from './values.ts'
 export const Params = z
   .union([z.array(InputValue).max(32_766), z.record(z.string(), InputValue)])
   .describe(
-    'Values for `?`, `?1` (an array) or `:name`, `@name`, `$name` (an object, names without their sign)',
+    'SQLite: values for `?`, `?1` (an array) or `:name`, `@name`, `$name` (an object, names without their sign). PostgreSQL: an array for `$1`, `$2`',
   )
 export type Params = z.output<typeof Params>
 
@@ -85,7 +85,7 @@ export const QueryResult = z
     lastInsertId: z
       .union([z.int(), z.string()])
       .optional()
-      .describe('After an INSERT; a string beyond 2^53−1'),
+      .describe('After an INSERT of SQLite; a string beyond 2^53−1'),
     durationMs: z.number(),
     truncated: z.boolean().describe('There are more rows than the answer holds'),
   })

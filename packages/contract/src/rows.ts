@@ -2,9 +2,20 @@ import { z } from 'zod'
 import { DatabaseName } from './databases.ts'
 import { QueryResult, statementErrors } from './queries.ts'
 import { route } from './route.ts'
-import { InputValue, JsonValue } from './values.ts'
+import { InputValue, isTagged, JsonValue } from './values.ts'
 
-export const RowInput = z.record(z.string(), InputValue).meta({ id: 'RowValues' })
+/** Stored as JSON text; a list in an array column of PostgreSQL as an array. */
+const Document = z.union([
+  z.array(z.unknown()),
+  z
+    .record(z.string(), z.unknown())
+    .refine((members) => !isTagged(members), 'not a value that its tag fits'),
+])
+
+export const RowInput = z
+  .record(z.string(), z.union([InputValue, Document]))
+  .describe('Lists and objects without a tag are stored as JSON text')
+  .meta({ id: 'RowValues' })
 export type RowInput = z.output<typeof RowInput>
 
 export const Row = z.record(z.string(), JsonValue).meta({ id: 'Row' })
@@ -19,7 +30,7 @@ export const RowChanges = z
   .meta({ id: 'RowChanges' })
 export type RowChanges = z.output<typeof RowChanges>
 
-const table = z.string().min(1).max(255)
+const table = z.string().min(1).max(255).describe('As TableInfo has it')
 const inTable = z.object({ name: DatabaseName, table })
 const oneRow = z.object({
   name: DatabaseName,
@@ -33,7 +44,7 @@ const oneRow = z.object({
 })
 const returning = z.object({ returning: z.stringbool().default(false) })
 const filterText =
-  'Filters are query parameters: `?age=gte.18&name=like.A*` (eq, neq, gt, gte, lt, lte, like, ilike, in.(1,2), is.null, each also after `not.`), `or=(a.eq.1,b.eq.2)`; plain `?age=24` means equality.'
+  'Filters are query parameters: `?age=gte.18&name=like.A*` (eq, neq, gt, gte, lt, lte, like, ilike, in.(1,2), is.null, each also after `not.`), `or=(a.eq.1,b.eq.2)`; plain `?age=24` means equality. In patterns `*` may stand for `%`; `like` regards case, `ilike` does not. A value is read as its column’s type: bytes as `{"$blob":"…"}`, in PostgreSQL also as `\\x00ff`.'
 
 export const rows = {
   list: route({
@@ -66,7 +77,7 @@ export const rows = {
     scope: 'data',
     summary: 'Insert one row or many',
     description:
-      'All or nothing. Rows may have different members; what a row leaves out takes its default.',
+      'All or nothing. Rows may have different members; what a row leaves out takes its default. Lists and objects are stored as JSON text, a list in an array column of PostgreSQL as an array.',
     params: inTable,
     query: returning,
     body: z.union([RowInput, z.array(RowInput).min(1).max(10_000)]),

@@ -40,6 +40,14 @@ export const TaggedValue = z.union([
 ])
 export type TaggedValue = z.output<typeof TaggedValue>
 
+const TAGS = new Set(['$integer', '$real', '$text', '$blob'])
+
+/** Whether an object says by its one member what it is. */
+export function isTagged(value: object): boolean {
+  const [member = '', ...others] = Object.keys(value)
+  return others.length === 0 && TAGS.has(member)
+}
+
 /** A cell of an answer. */
 export const JsonValue = z
   .union([z.null(), z.number(), z.string(), z.boolean(), TaggedValue])

@@ -34,6 +34,23 @@ export async function openSpawnDialog(page: Page): Promise<Locator> {
   return dialog
 }
 
+export async function chooseEngine(
+  form: Page | Locator,
+  name: 'SQLite' | 'PostgreSQL',
+): Promise<void> {
+  await form.getByRole('radio', { name }).check()
+}
+
+/** On the overview of a PostgreSQL database. What comes back is where the password is shown. */
+export async function makeNewPassword(page: Page, role: 'owner' | 'reader'): Promise<Locator> {
+  await page.getByRole('button', { name: 'New password…' }).click()
+  await page.getByLabel('Role').selectOption(role)
+  await page.getByRole('button', { name: 'Make a new password' }).click()
+  const shown = page.getByRole('region', { name: 'New password' })
+  await shown.waitFor()
+  return shown
+}
+
 export async function openMenu(page: Page, name: string): Promise<Locator> {
   await page.getByRole('button', { name: `Actions of ${name}` }).click()
   const menu = page.getByRole('menu', { name: `Actions of ${name}` })

@@ -1,4 +1,5 @@
 import type { Page } from 'playwright-core'
+import { postgresViews } from './browser-postgres-views.ts'
 import {
   enterToken,
   live,
@@ -11,8 +12,8 @@ import {
 /** A page of the dashboard, or a state of one, that has a look of its own. */
 export interface View {
   readonly name: string
-  /** What must be there before: nothing, a session, or a session and the shop of `makeShop`. */
-  readonly needs: 'nothing' | 'session' | 'shop'
+  /** What must be there before: nothing, then a session, then the shop of `makeShop`, then the ledger of `makeLedger`. */
+  readonly needs: 'nothing' | 'session' | 'shop' | 'ledger'
   readonly open: (page: Page) => Promise<unknown>
 }
 
@@ -168,6 +169,7 @@ export const views: readonly View[] = [
       await page.getByRole('heading', { name: 'There is no database nowhere' }).waitFor()
     },
   },
+  ...postgresViews,
 ]
 
 async function openDatabases(page: Page): Promise<void> {

@@ -1,13 +1,17 @@
 import { readFile } from 'node:fs/promises'
 import { AxeBuilder } from '@axe-core/playwright'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
+import pg from 'pg'
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { findChromium, launchChromium, NO_CHROMIUM } from './browser-chromium.ts'
+import { makeLedger } from './browser-ledger.ts'
 import { makeShop } from './browser-shop.ts'
 import {
+  chooseEngine,
   databaseRow,
   enterToken,
   live,
+  makeNewPassword,
   openDeleteDialog,
   openSpawnDialog,
   runSql,
@@ -15,6 +19,7 @@ import {
 } from './browser-steps.ts'
 import { settle, views } from './browser-views.ts'
 import { type Watch, watch } from './browser-watch.ts'
+import { postgresServerAbsence } from './needs.ts'
 import { type Product, startProduct } from './product.ts'
 
 const START_MS = 120_000
@@ -252,6 +257,89 @@ describe.skipIf(!chromiumPath)(
       expect(new URL(page.url()).pathname).toBe('/db/shop')
     })
 
+    describe.skipIf(postgresServerAbsence)(
+      postgresServerAbsence ? `PostgreSQL: skipped, since ${postgresServerAbsence}` : 'PostgreSQL',
+      () => {
+        test('the password of a spawned database is shown once, and signs in', async () => {
+          const { page } = await signedIn()
+          await page.getByLabel('Name', { exact: true }).fill('ledger')
+          await chooseEngine(page, 'PostgreSQL')
+          await page.getByRole('button', { name: 'Spawn database' }).click()
+          const dialog = page.getByRole('dialog', { name: 'ledger is running' })
+          const url = await revealedUrl(dialog)
+          expect(await signedInAs(url)).toBe('owner')
+          await dialog.getByRole('link', { name: 'Open the database' }).click()
+          await page.getByRole('heading', { name: 'For PostgreSQL clients' }).waitFor()
+          const shown = await page.locator('body').innerText()
+          expect(shown).toContain(`psql ${withoutPassword(url)}`)
+          expect(shown + (await readableByScript(page))).not.toContain(new URL(url).password)
+        })
+
+        test('a new password puts the one before out of use', async () => {
+          const { page } = await newPage()
+          const { credentials } = await product.client.databases.spawn({
+            params: { name: 'ledger' },
+            body: { engine: 'postgres' },
+          })
+          await signIn(page, product.token)
+          await page.getByRole('link', { name: 'ledger', exact: true }).click()
+          const url = await revealedUrl(await makeNewPassword(page, 'owner'))
+          expect(await signedInAs(url)).toBe('owner')
+          await expect(signedInAs(credentials?.url ?? '')).rejects.toThrow('password')
+          await page.getByRole('button', { name: 'Done' }).click()
+          expect(await signedInAs(await revealedUrl(await makeNewPassword(page, 'reader')))).toBe(
+            'reader',
+          )
+        })
+
+        test('an extension is installed by a click, and what it brings is queried', async () => {
+          const { page, watched } = await withLedger()
+          watched.expectRefusal(400, '/api/db/ledger/query')
+          await page.getByRole('link', { name: 'ledger', exact: true }).click()
+          await page.getByRole('button', { name: 'Install hstore' }).click()
+          const extensions = page.getByRole('region', { name: 'Extensions' })
+          await extensions
+            .getByRole('listitem')
+            .filter({ hasText: /^hstore .*installed$/ })
+            .waitFor()
+          await page.getByRole('navigation', { name: 'Pages of ledger' }).getByText('SQL').click()
+          await runSql(page, "select 'a=>1'::hstore -> 'a' as answer, 1.50 as price, true as done")
+          const grid = page.getByRole('grid', { name: 'Rows of the result' })
+          for (const name of ['1', '1.50', 'true'])
+            await grid.getByRole('gridcell', { name, exact: true }).waitFor()
+          await runSql(page, 'select 1;\nselect hstore,\n  oops from nothing')
+          const results = page.getByRole('region', { name: 'Results' })
+          await results.getByRole('alert').getByText('relation "nothing" does not exist').waitFor()
+          await results.getByText('Line 2, column 13 of the statement').waitFor()
+          expect(await page.locator('.cm-lintRange-error').textContent()).toBe('nothing')
+        })
+
+        test('tables of all schemas are browsed, sorted and filtered', async () => {
+          const { page } = await withLedger()
+          await page.goto('/db/ledger/tables')
+          await page.getByRole('link', { name: 'sales.invoices' }).click()
+          const grid = page.getByRole('grid', { name: 'Rows of sales.invoices' })
+          await grid.getByRole('gridcell', { name: '12.3456', exact: true }).waitFor()
+          await grid.getByRole('columnheader', { name: /^amount/ }).click()
+          await grid.getByRole('columnheader', { name: /^amount/ }).click()
+          await grid.getByRole('gridcell', { name: '2222.2080', exact: true }).waitFor()
+          await page.getByRole('button', { name: 'Filter' }).click()
+          await page.getByLabel('Column').selectOption('amount')
+          await page.getByLabel('Comparison').selectOption('lt')
+          await page.getByRole('textbox', { name: 'Value' }).fill('30')
+          await page.getByRole('button', { name: 'Add' }).click()
+          await page.getByText('Rows 1–2', { exact: true }).waitFor()
+        })
+
+        async function withLedger() {
+          const opened = await newPage()
+          await makeLedger(product.client)
+          await signIn(opened.page, product.token)
+          return opened
+        }
+      },
+    )
+
     async function withShop() {
       const opened = await newPage()
       await product.client.databases.spawn({ params: { name: 'shop' } })
@@ -277,6 +365,7 @@ describe.skipIf(!chromiumPath)(
         watched = await watch(page, product.url)
         watched.expectRefusal(401, '/admin/session')
         watched.expectRefusal(400, '/api/db/shop/query')
+        watched.expectRefusal(400, '/api/db/ledger/query')
         watched.expectRefusal(404, '/admin/databases/nowhere')
       })
       afterAll(async () => {
@@ -284,13 +373,16 @@ describe.skipIf(!chromiumPath)(
         await product.deleteAllDatabases()
       })
 
-      describe.each(['nothing', 'session', 'shop'] as const)('with %s', (needs) => {
+      describe.each(['nothing', 'session', 'shop', 'ledger'] as const)('with %s', (needs) => {
+        const skipped = needs === 'ledger' && postgresServerAbsence !== null
         beforeAll(async () => {
+          if (skipped) return
           if (needs === 'session') await signIn(page, product.token)
           if (needs === 'shop') await makeShop(product.client)
-        })
+          if (needs === 'ledger') await makeLedger(product.client)
+        }, START_MS)
 
-        test.each(views.filter((view) => view.needs === needs))(
+        test.skipIf(skipped).each(views.filter((view) => view.needs === needs))(
           '$name: axe finds nothing, and 320 px are wide enough',
           async ({ open }) => {
             await page.setViewportSize({ width: 1280, height: 800 })
@@ -318,6 +410,29 @@ function readableByScript(page: Page): Promise<string> {
   return page.evaluate(() =>
     JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]),
   )
+}
+
+/** The connection string where a password is shown, which is hidden at first. */
+async function revealedUrl(shown: Locator): Promise<string> {
+  const text = shown.getByText('postgres://')
+  expect(await text.textContent()).toContain('•')
+  await shown.getByRole('button', { name: 'Reveal' }).click()
+  await text.filter({ hasNotText: '•' }).waitFor()
+  return (await text.textContent()) ?? ''
+}
+
+const withoutPassword = (url: string) => url.replace(`:${new URL(url).password}@`, '@')
+
+/** Who a client is that signs in. */
+async function signedInAs(url: string): Promise<string> {
+  const client = new pg.Client({ connectionString: url })
+  try {
+    await client.connect()
+    const { rows } = await client.query('select session_user as name')
+    return rows[0].name
+  } finally {
+    await client.end()
+  }
 }
 
 /** Differs for each document that the page has loaded. */

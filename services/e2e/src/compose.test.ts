@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ApiError, type Client } from '@db-forge/client'
 import { type QueryResult, REALTIME_PATH, type RealtimeSnapshot } from '@db-forge/contract'
+import pg from 'pg'
 import { io, type Socket } from 'socket.io-client'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { findChromium, launchChromium, NO_CHROMIUM } from './browser-chromium.ts'
@@ -120,6 +121,65 @@ suite('docker compose up', await dockerComposeAbsence(), () => {
       expect(await answer.json()).toMatchObject({ code: 'route.not_found' })
     },
   )
+
+  describe('PostgreSQL clients, through Traefik', () => {
+    let password: string
+    beforeAll(async () => {
+      const spawned = await client.databases.spawn({
+        params: { name: 'orders' },
+        body: { engine: 'postgres' },
+      })
+      password = spawned.credentials?.password ?? ''
+      expect(spawned.connection).toEqual({
+        host: '127.0.0.1',
+        port: stack.pgPort,
+        database: 'orders',
+        url: `postgres://owner@127.0.0.1:${stack.pgPort}/orders`,
+      })
+    }, RESTART_MS)
+
+    afterAll(() => client.databases.delete({ params: { name: 'orders' } }))
+
+    const connect = async (options: pg.ClientConfig) => {
+      const connected = new pg.Client({
+        host: '127.0.0.1',
+        port: stack.pgPort,
+        user: 'owner',
+        database: 'orders',
+        password,
+        ...options,
+      })
+      await connected.connect()
+      onTestFinished(() => connected.end())
+      return connected
+    }
+
+    test.each([false, { rejectUnauthorized: false }])('sign in with ssl %o', async (ssl) => {
+      const session = await connect({ ssl })
+      const sql = 'select current_user, current_database()'
+      expect((await session.query(sql)).rows).toEqual([
+        { current_user: 'owner', current_database: 'orders' },
+      ])
+    })
+
+    test('are led to a database by the name that they looked the server up by', async () => {
+      const ssl = { rejectUnauthorized: false, servername: 'orders.db.localhost' }
+      const session = await connect({ ssl, database: 'postgres' })
+      expect((await session.query('select current_database()')).rows).toEqual([
+        { current_database: 'orders' },
+      ])
+    })
+
+    test('meet a server in a container without a network', async () => {
+      const { HostConfig, NetworkSettings } = await workerOf('orders')
+      expect(HostConfig).toMatchObject({
+        NetworkMode: 'none',
+        ReadonlyRootfs: true,
+        CapDrop: ['ALL'],
+      })
+      expect(Object.keys(NetworkSettings.Networks)).toEqual(['none'])
+    })
+  })
 
   describe('frontend.db.localhost', () => {
     const host = 'frontend.db.localhost'

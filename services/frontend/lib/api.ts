@@ -11,6 +11,7 @@ export const keys = {
   stats: (name: string) => ['database', name.toLowerCase(), 'stats'] as const,
   queries: (name: string) => ['database', name.toLowerCase(), 'queries'] as const,
   schema: (name: string) => ['database', name.toLowerCase(), 'schema'] as const,
+  extensions: (name: string) => ['database', name.toLowerCase(), 'extensions'] as const,
   rows: (name: string, table: string, view: unknown) =>
     ['database', name.toLowerCase(), 'rows', table, view] as const,
   platform: ['platform'] as const,

@@ -38,3 +38,14 @@ it('shortens long text', () => {
   const { text } = describeCell('x'.repeat(1000), 'text')
   expect(text).toBe(`${'x'.repeat(300)}…`)
 })
+
+it('keeps every digit of a decimal, and tells booleans and JSON from text', () => {
+  expect(describeCell('1234567890.123456789012345678900', 'numeric')).toEqual({
+    kind: 'number',
+    text: '1234567890.123456789012345678900',
+  })
+  expect(describeCell(false, 'boolean')).toEqual({ kind: 'boolean', text: 'false' })
+  expect(describeCell('{"a":\n1}', 'json')).toEqual({ kind: 'json', text: '{"a":↵1}' })
+  expect(describeCell('null', 'json')).toEqual({ kind: 'json', text: 'null' })
+  expect(wholeCell('{"a": 1e400}', 'json')).toBe('{"a": 1e400}')
+})

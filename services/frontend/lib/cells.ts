@@ -2,7 +2,7 @@ import { type ColumnType, decodeValue, fromBase64, type JsonValue } from '@db-fo
 import { formatBytes } from './format'
 
 export interface Cell {
-  readonly kind: 'null' | 'number' | 'text' | 'blob'
+  readonly kind: 'null' | 'number' | 'boolean' | 'text' | 'json' | 'blob'
   /** One short line. */
   readonly text: string
 }
@@ -16,9 +16,11 @@ export function describeCell(value: JsonValue, type: ColumnType): Cell {
   if (base64 !== null) return { kind: 'blob', text: describeBlob(base64) }
   const decoded = decodeValue(value, type)
   if (decoded === null) return { kind: 'null', text: 'NULL' }
-  if (typeof decoded !== 'string') return { kind: 'number', text: String(decoded) }
+  if (typeof decoded === 'boolean') return { kind: 'boolean', text: String(decoded) }
+  if (typeof decoded !== 'string' || type === 'numeric')
+    return { kind: 'number', text: String(decoded) }
   return {
-    kind: 'text',
+    kind: type === 'json' ? 'json' : 'text',
     text: onOneLine(decoded.slice(0, SHOWN_CHARS)) + (decoded.length > SHOWN_CHARS ? '…' : ''),
   }
 }
@@ -29,6 +31,10 @@ export function wholeCell(value: JsonValue, type: ColumnType): string {
   if (base64 !== null) return hexadecimal(fromBase64(base64), '')
   return String(decodeValue(value, type) ?? '')
 }
+
+/** Whether a column's cells are compared by their last digits. */
+export const isNumeric = (type: ColumnType) =>
+  type === 'integer' || type === 'real' || type === 'numeric'
 
 function base64Of(value: JsonValue, type: ColumnType): string | null {
   if (typeof value === 'string') return type === 'blob' ? value : null

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { splitStatements, statementAt } from './sql-statements'
 
-const texts = (sql: string) => splitStatements(sql).map(({ text }) => text)
+const texts = (sql: string) => splitStatements(sql, 'sqlite').map(({ text }) => text)
 
 describe('splitting into statements', () => {
   it('ends them at semicolons, the last also without', () => {
@@ -50,7 +50,7 @@ describe('splitting into statements', () => {
 
   it('says where they are', () => {
     const sql = '  select 1;\n\n  select 2\n'
-    expect(splitStatements(sql).map(({ from, to }) => [from, to])).toEqual([
+    expect(splitStatements(sql, 'sqlite').map(({ from, to }) => [from, to])).toEqual([
       [2, 11],
       [15, 23],
     ])
@@ -59,7 +59,7 @@ describe('splitting into statements', () => {
 
 describe('the statement at a place', () => {
   const sql = 'select 1;\n\nselect 2;\n\n'
-  const at = (place: number) => statementAt(splitStatements(sql), place)?.text
+  const at = (place: number) => statementAt(splitStatements(sql, 'sqlite'), place)?.text
 
   it('is the one around it', () => {
     expect(at(0)).toBe('select 1;')
@@ -71,6 +71,34 @@ describe('the statement at a place', () => {
     expect(at(sql.length)).toBe('select 2;')
   })
   it('is the first, before all', () =>
-    expect(statementAt(splitStatements('\n\nselect 1'), 0)?.text).toBe('select 1'))
+    expect(statementAt(splitStatements('\n\nselect 1', 'sqlite'), 0)?.text).toBe('select 1'))
   it('is none in an empty text', () => expect(statementAt([], 0)).toBeNull())
+})
+
+describe('PostgreSQL', () => {
+  const split = (sql: string) => splitStatements(sql, 'postgres').map(({ text }) => text)
+
+  it.each([
+    [
+      'bodies between dollars',
+      'create function f() returns trigger as $body$ begin return new; end $body$',
+    ],
+    ['nested dollars', 'do $a$ begin execute $b$ select 1; $b$; end $a$'],
+    ['triggers, which have no body', 'create trigger t before insert on x execute function f()'],
+    ['strings with escapes', String.raw`select E'it\'s; one', U&'d\0061t\+000061;'`],
+    ['comments in comments', 'select 1 /* a /* b; */ c; */'],
+    ['names in quotes', 'select 1 as "a;""b"'],
+    [
+      'bodies that are no text',
+      'create or replace function f(n int) returns int begin atomic select case when n > 0 then 1 end; select n; end',
+    ],
+    ['procedures', 'create procedure p() begin atomic insert into a values (1); end'],
+    ['array subscripts', "select (array['a;', 'b'])[1]"],
+  ])('keeps %s whole', (_what, sql) => {
+    expect(split(`${sql};\nselect 2;`)).toEqual([`${sql};`, 'select 2;'])
+  })
+
+  it('does not take a transaction for a body', () => {
+    expect(split('begin; create table atomic (a int); end;')).toHaveLength(3)
+  })
 })

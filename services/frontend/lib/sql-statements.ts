@@ -1,5 +1,6 @@
 import type { syntaxTree } from '@codemirror/language'
-import { sqliteDialect } from './sql-dialect'
+import type { EngineName } from '@db-forge/contract'
+import { dialects } from './sql-dialect'
 
 type Tree = ReturnType<typeof syntaxTree>
 
@@ -12,7 +13,8 @@ export interface Statement {
 /** The statements of a text, each with the comments before it and its semicolon. */
 export function splitStatements(
   text: string,
-  tree: Tree = sqliteDialect.language.parser.parse(text),
+  engine: EngineName,
+  tree: Tree = dialects[engine].language.parser.parse(text),
 ): Statement[] {
   const statements: Statement[] = []
   let current = newStatement()
@@ -27,7 +29,7 @@ export function splitStatements(
 
   for (const token of tokensOf(tree)) {
     if (token.name === ';') {
-      if (current.words.length > 0 && isTrigger(current.words) && !endsBody(current))
+      if (hasBody[engine](current.words) && !endsBody(current))
         current.semiAt = current.words.length
       else finish(token.to)
       continue
@@ -58,10 +60,15 @@ export function statementAt(statements: readonly Statement[], place: number): St
 
 const newStatement = () => ({ from: -1, to: -1, words: [] as string[], semiAt: -1 })
 
-const isTrigger = (words: readonly string[]) =>
-  /^create( temp| temporary)? trigger/.test(words.slice(0, 3).join(' '))
+/** Whether statements stand within this one: in a trigger of SQLite, in a routine of PostgreSQL that is no text. */
+const hasBody: Readonly<Record<EngineName, (words: readonly string[]) => boolean>> = {
+  sqlite: (words) => /^create( temp| temporary)? trigger/.test(words.slice(0, 3).join(' ')),
+  postgres: (words) =>
+    /^create( or replace)? (function|procedure)\b/.test(words.slice(0, 4).join(' ')) &&
+    words.some((word, at) => word === 'begin' && words[at + 1] === 'atomic'),
+}
 
-/** Whether a trigger's body ends here: with an END that opens a statement, unlike that of a CASE. */
+/** Whether a body ends here: with an END that opens a statement, unlike that of a CASE. */
 const endsBody = ({ words, semiAt }: { words: readonly string[]; semiAt: number }) =>
   words.at(-1) === 'end' && semiAt === words.length - 1
 

@@ -14,11 +14,13 @@ import { Lifecycle } from './core/lifecycle.ts'
 import { Platform } from './core/platform.ts'
 import { QueryPath } from './core/query-path.ts'
 import { RunningQueries } from './core/running-queries.ts'
+import { SessionTargets } from './core/session-target.ts'
 import { Transactions } from './core/transactions.ts'
 import { engines } from './engines/registry.ts'
 import { createMemoryEventBus } from './events/memory-event-bus.ts'
 import { Metrics } from './http/metrics.ts'
 import { createServer } from './http/server.ts'
+import { type OpenPort, SessionPort } from './pg-port/session-port.ts'
 import { type DataLayout, dataLayout } from './runtime/data-layout.ts'
 import { folderSize } from './runtime/folder-size.ts'
 import { selectRuntime, type WorkerProgram } from './runtime/select-runtime.ts'
@@ -37,6 +39,8 @@ export interface Gateway {
   readonly tokenPath: string
   readonly runtimeKind: string
   readonly runtimeReason: string
+  /** Opens the port for PostgreSQL's clients; null where there is to be none. */
+  listenForSessions(): Promise<OpenPort | null>
   /** Finds or starts the databases that should run, and goes on seeing to them. */
   start(): void
   /** Drains requests, then lets go of workers and store. */
@@ -48,15 +52,16 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   const layout = dataLayout(config.dataDir)
   await prepareFolders(layout)
   const unlock = lockData(layout.metaDir)
-  const store = new KyselyStore(sqliteDialect(config.storeUrl.slice('sqlite:'.length)))
-  const applied = await store.migrate()
-  if (applied.length > 0) log.info({ applied }, 'store migrated')
+  const store = await openStore(config, log)
   const secrets = tokenFile(config.secretsDir)
   const credentials = new Credentials(store)
   const newToken = await credentials.prepare(config.adminToken, secrets)
   const { runtime, reason } = await chooseRuntime(config, layout, await instanceId(store), log)
   const events = createMemoryEventBus((error) => log.error({ err: error }, 'event listener failed'))
-  const catalog = new Catalog(store, events, runtime.kind)
+  const sessionPort = new SessionPort({ ...config, config: config.pg })
+  const catalog = new Catalog(store, events, runtime.kind, ({ name, engine }) =>
+    engines[engine].hasSessions ? sessionPort.connectionTo(name) : null,
+  )
   await catalog.load()
   const links = new WorkerLinks({
     runDirOf: layout.runDir,
@@ -77,18 +82,11 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     runningQueries: () => running.count,
     openCircuits: () => links.openCircuits,
   })
-  const { telemetry } = metrics
+  const { telemetry, sessions } = metrics
+  const parts = { catalog, store, lifecycle, runtime, engines, telemetry, running }
+  const targets = new SessionTargets({ ...parts, runDirOf: layout.runDir })
   const diskUsage = (id: string) => folderSize(layout.databaseDir(id))
-  const databases = new Databases({
-    catalog,
-    store,
-    lifecycle,
-    runtime,
-    engines,
-    telemetry,
-    running,
-    diskUsage,
-  })
+  const databases = new Databases({ ...parts, diskUsage })
   const queryPath = new QueryPath({ databases, lifecycle, telemetry, running })
   const version = readVersion()
   const stopping = new AbortController()
@@ -120,18 +118,26 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   return {
     app,
     start: () => lifecycle.start(),
+    listenForSessions: () => sessionPort.listen(targets, sessions, log),
     newToken,
     tokenPath: secrets.path,
     runtimeKind: runtime.kind,
     runtimeReason: reason,
     async close() {
       stopping.abort()
-      await app.close()
+      await Promise.all([app.close(), sessionPort.close()])
       await lifecycle.close()
       await store.close()
       unlock()
     },
   }
+}
+
+async function openStore({ storeUrl }: Config, log: Logger): Promise<MetadataStore> {
+  const store = new KyselyStore(sqliteDialect(storeUrl.slice('sqlite:'.length)))
+  const applied = await store.migrate()
+  if (applied.length > 0) log.info({ applied }, 'store migrated')
+  return store
 }
 
 async function chooseRuntime(

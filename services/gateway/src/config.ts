@@ -2,6 +2,19 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { EngineName } from '@db-forge/contract'
 import { z } from 'zod'
+import { GATEWAY_NUMBER_MAX } from './pg-port/cancel-keys.ts'
+
+/** `1=host:port,2=host:port` */
+const peers = z
+  .string()
+  .regex(/^\d{1,4}=[^=,]+:\d{1,5}(?:,\d{1,4}=[^=,]+:\d{1,5})*$/, 'number=host:port, by commas')
+  .transform((text) => {
+    const entries = text.split(',').map((entry) => {
+      const [, number = '', host = '', port = ''] = /^(\d+)=(.+):(\d+)$/.exec(entry) ?? []
+      return [Number(number), { host, port: Number(port) }] as const
+    })
+    return new Map(entries)
+  })
 
 const list = z.string().transform((text) =>
   text
@@ -13,6 +26,17 @@ const list = z.string().transform((text) =>
 const Settings = z.object({
   DBFORGE_HOST: z.string().default('127.0.0.1'),
   DBFORGE_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
+  DBFORGE_PG_PORT: z.literal('off').or(z.coerce.number().int().min(0).max(65_535)).optional(),
+  DBFORGE_PG_ADDRESS: z
+    .string()
+    .regex(/^[^\s/@]+$/, 'host or host:port')
+    .optional(),
+  DBFORGE_PG_TLS_CERT: z.string().optional(),
+  DBFORGE_PG_TLS_KEY: z.string().optional(),
+  DBFORGE_PG_SESSIONS_MAX: z.coerce.number().int().min(1).max(100_000).default(1000),
+  DBFORGE_PG_IDLE_TIMEOUT_MS: z.coerce.number().int().min(0).default(3_600_000),
+  DBFORGE_GATEWAY_NUMBER: z.coerce.number().int().min(0).max(GATEWAY_NUMBER_MAX).default(0),
+  DBFORGE_PG_PEERS: peers.default(new Map()),
   DBFORGE_DATA_DIR: z.string().default('db-data'),
   DBFORGE_SECRETS_DIR: z.string().default('secrets'),
   DBFORGE_RUNTIME: z.enum(['auto', 'docker', 'process']).default('auto'),
@@ -35,9 +59,25 @@ const Settings = z.object({
   DBFORGE_BUILD_CONTEXT: z.string().optional(),
 })
 
+export interface PgConfig {
+  readonly port: number
+  /** The port was not asked for, so another one will do. */
+  readonly portIsDefault: boolean
+  /** How users reach it; else as it listens. */
+  readonly address: string | undefined
+  /** Files in PEM; without them a certificate is made. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined
+  readonly sessionsMax: number
+  readonly idleTimeoutMs: number
+  readonly gatewayNumber: number
+  readonly peers: ReadonlyMap<number, { readonly host: string; readonly port: number }>
+}
+
 export interface Config {
   readonly host: string
   readonly port: number
+  /** Null where PostgreSQL's clients are not served. */
+  readonly pg: PgConfig | null
   readonly dataDir: string
   readonly secretsDir: string
   readonly runtime: 'auto' | 'docker' | 'process'
@@ -72,6 +112,9 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config 
   for (const name of unknownNames(env)) problems.push(`${name}: there is no such setting`)
   for (const issue of parsed.error?.issues ?? [])
     problems.push(`${issue.path.join('.')}: ${issue.message}`)
+  const { DBFORGE_PG_TLS_CERT: cert, DBFORGE_PG_TLS_KEY: key } = parsed.data ?? {}
+  if (parsed.success && (cert === undefined) !== (key === undefined))
+    problems.push('DBFORGE_PG_TLS_CERT, DBFORGE_PG_TLS_KEY: one without the other')
   if (!parsed.success || problems.length > 0)
     throw new ConfigError(
       `The settings are not valid:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
@@ -81,6 +124,7 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config 
   return {
     host: s.DBFORGE_HOST,
     port: s.DBFORGE_PORT,
+    pg: pgConfig(s),
     dataDir,
     secretsDir: resolve(s.DBFORGE_SECRETS_DIR),
     runtime: s.DBFORGE_RUNTIME,
@@ -100,6 +144,23 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config 
     },
     buildContext: s.DBFORGE_BUILD_CONTEXT ? resolve(s.DBFORGE_BUILD_CONTEXT) : undefined,
     searchPath: env['PATH'],
+  }
+}
+
+const PG_PORT = 5432
+
+function pgConfig(s: z.output<typeof Settings>): PgConfig | null {
+  if (s.DBFORGE_PG_PORT === 'off') return null
+  const { DBFORGE_PG_TLS_CERT: cert, DBFORGE_PG_TLS_KEY: key } = s
+  return {
+    port: s.DBFORGE_PG_PORT ?? PG_PORT,
+    portIsDefault: s.DBFORGE_PG_PORT === undefined,
+    address: s.DBFORGE_PG_ADDRESS,
+    tls: cert && key ? { cert: resolve(cert), key: resolve(key) } : undefined,
+    sessionsMax: s.DBFORGE_PG_SESSIONS_MAX,
+    idleTimeoutMs: s.DBFORGE_PG_IDLE_TIMEOUT_MS,
+    gatewayNumber: s.DBFORGE_GATEWAY_NUMBER,
+    peers: s.DBFORGE_PG_PEERS,
   }
 }
 

@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { composeGateway, type Gateway } from './compose.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { createLogger } from './logger.ts'
+import type { OpenPort } from './pg-port/session-port.ts'
 import { stopOnSignals } from './stop-signals.ts'
 import { DataLockedError } from './store/data-lock.ts'
 
@@ -12,30 +13,32 @@ async function main(): Promise<void> {
   const log = createLogger(config)
   const gateway = await composeGateway(config, log)
   stopOnSignals({ log, graceMs: config.stopGraceMs, stop: () => gateway.close() })
-  await listen(config, gateway)
+  const pgPort = await listen(config, gateway)
   gateway.start()
   // To stderr where stdout is a log for machines: the token belongs to people alone.
   const banner = config.logFormat === 'pretty' ? process.stdout : process.stderr
-  banner.write(greeting(config, gateway))
+  banner.write(greeting(config, gateway, pgPort))
 }
 
 /** Nothing is started before the address is ours. */
-async function listen(config: Config, gateway: Gateway): Promise<void> {
+async function listen(config: Config, gateway: Gateway): Promise<OpenPort | null> {
   try {
     await gateway.app.listen({ host: config.host, port: config.port })
+    return await gateway.listenForSessions()
   } catch (error) {
     await gateway.close()
     throw error
   }
 }
 
-function greeting(config: Config, gateway: Gateway): string {
+function greeting(config: Config, gateway: Gateway, pgPort: OpenPort | null): string {
   const { port } = gateway.app.server.address() as AddressInfo
   const url = config.publicUrl ?? `http://${hostForUrl(config.host)}:${port}`
   const lines = [`DB-Forge is ready at ${url}`]
   if (config.dashboardUrl) lines.push(`  dashboard    ${url}/`)
   lines.push(
     `  API          ${url}/docs`,
+    ...(pgPort ? [`  PostgreSQL   ${pgPort.host}:${pgPort.port}, with TLS or without`] : []),
     `  workers      ${gateway.runtimeKind}: ${gateway.runtimeReason}`,
   )
   if (gateway.newToken) {

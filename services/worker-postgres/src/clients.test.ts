@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FrameType } from '@db-forge/contract/wire/frame'
-import { postgresSessionsMax } from '@db-forge/contract/wire/sessions'
+import { clientSessionsMax } from '@db-forge/contract/wire/postgres'
 import { codeOf } from '@db-forge/worker-kit/testing/link'
 import type pg from 'pg'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -145,7 +145,7 @@ describe.skipIf(unavailable())('clients of the server itself', () => {
     })
 
     test('there is room for as many clients as may come, beside all requests', async () => {
-      const max = postgresSessionsMax(128)
+      const max = clientSessionsMax(128)
       const busy = Array.from({ length: max }, () =>
         db.value('select 1 + length(pg_sleep(0.3)::text)'),
       )

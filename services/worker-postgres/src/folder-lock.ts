@@ -9,6 +9,8 @@ import type { Folder } from './folder.ts'
 const WAIT_MS = 2000
 const TRY_EVERY_MS = 50
 const BUSY = 1
+/** How long a server takes to end that is told to do so at once. */
+const ORPHAN_MS = 300
 
 export interface FolderLock {
   /** To be inherited by the server: the lock is then held until the last of its processes is gone. */
@@ -25,22 +27,27 @@ export interface FolderLock {
 export async function lockFolder(folder: Folder, waitMs = WAIT_MS): Promise<FolderLock> {
   const fd = openSync(folder.lock, 'a', 0o660)
   const lock = { fd, release: () => closeSync(fd) }
-  if ((await locks(fd, waitMs)) || (endOrphan(folder) && (await locks(fd, waitMs)))) return lock
+  const taken = await locks(fd, waitMs)
+  if (taken === 'yes') return lock
+  if (endOrphan(folder)) {
+    await sleep(ORPHAN_MS)
+    if (taken === 'unknown' || (await locks(fd, waitMs)) === 'yes') return lock
+  } else if (taken === 'unknown') return lock
   closeSync(fd)
   throw new StartError(EXIT.folderInUse, `another worker holds ${folder.lock}`)
 }
 
-async function locks(fd: number, waitMs: number): Promise<boolean> {
+async function locks(fd: number, waitMs: number): Promise<'yes' | 'no' | 'unknown'> {
   for (const until = performance.now() + waitMs; ; await sleep(TRY_EVERY_MS)) {
     const { status, error } = spawnSync('flock', ['-n', '3'], {
       stdio: ['ignore', 'ignore', 'ignore', fd],
     })
     if (error) {
       log('warn', 'there is no flock here; only PostgreSQL itself guards the folder')
-      return true
+      return 'unknown'
     }
-    if (status !== BUSY) return true
-    if (performance.now() >= until) return false
+    if (status !== BUSY) return 'yes'
+    if (performance.now() >= until) return 'no'
   }
 }
 

@@ -1,11 +1,9 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { laneSocket, SOCKETS } from '@db-forge/contract/wire/folder'
+import { POSTGRES_SOCKET } from '@db-forge/contract/wire/postgres'
 import { checkOwnFolder, checkSocketPath } from '@db-forge/worker-kit'
 import type { Config } from './config.ts'
-
-/** The port is but a part of the socket's name: the server listens to no network. */
-export const SERVER_PORT = 5432
 
 export interface Folder {
   readonly dir: string
@@ -27,7 +25,7 @@ export function folderAt(dir: string): Folder {
     lock: join(runDir, 'worker.lock'),
     controlSocket: join(runDir, SOCKETS.control),
     sqlSocket: join(runDir, laneSocket(0)),
-    serverSocket: join(runDir, `.s.PGSQL.${SERVER_PORT}`),
+    serverSocket: join(runDir, POSTGRES_SOCKET),
   }
 }
 

@@ -220,8 +220,34 @@ describe.skipIf(reason)('the schema', () => {
     expect((await db.link.describe({ table: 'other.things' })).tables[0]).toMatchObject({
       schema: 'other',
     })
-    expect((await failure(db.link.describe({ table: "x' or true --" }))).code).toBe(
-      'table.not_found',
-    )
+    for (const table of ["x' or true --", 'books\0', `${'x'.repeat(63)}x`, '.things', 'other.'])
+      expect((await failure(db.link.describe({ table }))).code).toBe('table.not_found')
+  })
+
+  test('names with dots, and things of every kind, are told apart', async () => {
+    const sql = [
+      'create schema a',
+      'create schema "a.b"',
+      'create table a."b.c" (one int primary key)',
+      'create table "a.b".c (two int references a."b.c")',
+      'create table "a.b.c" (three int)',
+      `create table ${'x'.repeat(63)} (i int)`,
+      "create type mood as enum ('good', 'bad')",
+      'create materialized view kept as select 1 as one, null::mood as mood',
+    ]
+    await db.link.batch(sql.map((text) => ({ sql: text })))
+    const columnOf = async (table: string) => {
+      const { tables } = await db.link.describe({ table })
+      return tables.map(({ name, columns }) => [name, columns[0]?.name])
+    }
+    expect(await columnOf('a.b.c')).toEqual([['a.b.c', 'one']])
+    expect(await columnOf('"a.b".c')).toEqual([['"a.b".c', 'two']])
+    expect(await columnOf('public.a.b.c')).toEqual([['public.a.b.c', 'three']])
+    expect((await db.link.describe({ table: '"a.b".c' })).tables[0]?.foreignKeys).toMatchObject([
+      { table: 'a.b.c', references: ['one'] },
+    ])
+    expect((await db.link.describe({ table: 'public.kept' })).tables).toMatchObject([
+      { name: 'kept', kind: 'materializedView', rowCount: 1, columns: [{}, { type: 'mood' }] },
+    ])
   })
 })

@@ -3,8 +3,9 @@
 import type { ColumnType, JsonValue } from '@db-forge/contract'
 import { CopyButton } from '@/components/copyable'
 import { Dialog, DialogContent } from '@/components/ui/dialog'
-import { describeCell, wholeCell } from '@/lib/cells'
+import { type Cell, describeCell, wholeCell } from '@/lib/cells'
 import { formatCount, formatCountOf } from '@/lib/format'
+import { indentedJson } from '@/lib/json-text'
 
 interface CellDialogProps {
   readonly column: string
@@ -36,7 +37,7 @@ export function CellDialog({ column, row, value, type, onClose }: CellDialogProp
               className="max-h-[55dvh] overflow-auto rounded-md border bg-muted p-3 pr-10"
             >
               <pre className="text-xs leading-5 break-words whitespace-pre-wrap">
-                {kind === 'blob' ? inBytes(whole) : whole}
+                {readable(kind, whole)}
               </pre>
             </section>
             <div className="absolute top-1 right-1 rounded-md bg-muted">
@@ -58,11 +59,22 @@ const inBytes = (hex: string) =>
     .join('\n') +
   (hex.length > SHOWN_HEX ? `\n… ${formatCount((hex.length - SHOWN_HEX) / 2)} more bytes` : '')
 
-function aboutOf(kind: string, whole: string): string {
-  if (kind === 'blob') return `blob of ${formatCountOf(whole.length / 2, 'byte')}`
-  return kind === 'text'
-    ? `text of ${formatCountOf(whole.length, 'character')}`
-    : kind === 'null'
-      ? 'no value'
-      : 'number'
+function readable(kind: Cell['kind'], whole: string): string {
+  if (kind === 'blob') return inBytes(whole)
+  return kind === 'json' ? indentedJson(whole) : whole
+}
+
+function aboutOf(kind: Cell['kind'], whole: string): string {
+  switch (kind) {
+    case 'blob':
+      return `blob of ${formatCountOf(whole.length / 2, 'byte')}`
+    case 'text':
+      return `text of ${formatCountOf(whole.length, 'character')}`
+    case 'json':
+      return `JSON of ${formatCountOf(whole.length, 'character')}`
+    case 'null':
+      return 'no value'
+    default:
+      return kind
+  }
 }

@@ -3,7 +3,7 @@
 import type { Column, JsonValue } from '@db-forge/contract'
 import dynamic from 'next/dynamic'
 import { useCallback, useMemo, useState } from 'react'
-import { describeCell, wholeCell } from '@/lib/cells'
+import { describeCell, isNumeric, wholeCell } from '@/lib/cells'
 import { DataGrid } from './data-grid'
 import { type GridColumn, widthOf } from './grid-columns'
 import type { GridSort } from './grid-head'
@@ -68,7 +68,7 @@ function gridColumn(column: Column, index: number, rows: ResultGridProps['rows']
   return {
     name: column.name,
     about,
-    align: column.type === 'integer' || column.type === 'real' ? 'right' : 'left',
+    align: isNumeric(column.type) ? 'right' : 'left',
     width: widthOf([column.name, about], rows.length, textAt),
   }
 }

@@ -6,6 +6,7 @@ import { formatAgo, formatMebibytes, formatMoment } from '@/lib/format'
 import { useNow } from '@/lib/hooks'
 import { paths } from '@/lib/paths'
 import { DatabaseActions } from './database-actions'
+import { EngineMark } from './engine-mark'
 import { StateBadge } from './state-badge'
 
 const head = 'h-8 px-3 text-left text-xs font-medium whitespace-nowrap text-muted-foreground'
@@ -50,7 +51,7 @@ export function DatabaseTable({ databases }: { readonly databases: readonly Data
 }
 
 function DatabaseRow({ database, now }: { readonly database: Database; readonly now: number }) {
-  const { name, engine, engineVersion, runtime, state, reason, limits, createdAt } = database
+  const { name, runtime, state, reason, limits, createdAt } = database
   return (
     <tr
       data-database={name}
@@ -65,7 +66,10 @@ function DatabaseRow({ database, now }: { readonly database: Database; readonly 
         >
           {name}
         </Link>
-        <StateBadge state={state} className="sm:hidden" />
+        <span className="flex flex-wrap items-center gap-x-2 gap-y-1 pb-1 md:hidden">
+          <StateBadge state={state} className="sm:hidden" />
+          <EngineMark database={database} />
+        </span>
       </th>
       <td className={`${cell} max-sm:hidden`}>
         <StateBadge state={state} />
@@ -76,7 +80,7 @@ function DatabaseRow({ database, now }: { readonly database: Database; readonly 
         ) : null}
       </td>
       <td className={`${cell} max-md:hidden`}>
-        {engine} <span className="text-muted-foreground">{engineVersion}</span>
+        <EngineMark database={database} />
       </td>
       <td className={`${cell} max-lg:hidden`}>{runtime}</td>
       <td className={`${cell} whitespace-nowrap text-muted-foreground tabular-nums max-lg:hidden`}>

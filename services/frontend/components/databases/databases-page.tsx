@@ -1,22 +1,24 @@
 'use client'
 
-import type { Database } from '@db-forge/contract'
-import { Plus, Search } from 'lucide-react'
+import type { Database, SpawnedDatabase } from '@db-forge/contract'
+import { Plus } from 'lucide-react'
 import dynamic from 'next/dynamic'
-import { useSearchParams } from 'next/navigation'
 import { useState } from 'react'
 import { FailureNotice } from '@/components/failure-notice'
 import { Button } from '@/components/ui/button'
-import { Input } from '@/components/ui/input'
 import { Skeleton } from '@/components/ui/skeleton'
-import { formatCount, formatCountOf } from '@/lib/format'
-import { DatabaseTable } from './database-table'
+import { formatCount } from '@/lib/format'
+import { DatabaseList } from './database-list'
 import { PlatformLine } from './platform-line'
 import { useDatabases } from './use-databases'
 
 const SpawnDialog = dynamic(() => import('./spawn-dialog').then((module) => module.SpawnDialog), {
   ssr: false,
 })
+const SpawnedDialog = dynamic(
+  () => import('./spawned-dialog').then((module) => module.SpawnedDialog),
+  { ssr: false },
+)
 const SpawnForm = dynamic(() => import('./spawn-form').then((module) => module.SpawnForm), {
   ssr: false,
 })
@@ -24,6 +26,12 @@ const SpawnForm = dynamic(() => import('./spawn-form').then((module) => module.S
 export function DatabasesPage() {
   const { data: databases, error, refetch } = useDatabases()
   const [spawning, setSpawning] = useState(false)
+  const [spawned, setSpawned] = useState<SpawnedDatabase | null>(null)
+  const take = (database: SpawnedDatabase) => {
+    setSpawning(false)
+    // Only here is the password to be had: it is shown before anything else.
+    if (database.credentials) setSpawned(database)
+  }
   return (
     <main id="content" className="mx-auto grid max-w-6xl gap-4 px-4 py-6">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
@@ -48,9 +56,14 @@ export function DatabasesPage() {
           }
         />
       ) : null}
-      {databases ? <Databases databases={databases} /> : error ? null : <Waiting />}
+      {databases ? (
+        <Databases databases={databases} onSpawned={take} />
+      ) : error ? null : (
+        <Waiting />
+      )}
       <PlatformLine />
-      {spawning ? <SpawnDialog onClose={() => setSpawning(false)} /> : null}
+      {spawning ? <SpawnDialog onSpawned={take} onClose={() => setSpawning(false)} /> : null}
+      {spawned ? <SpawnedDialog spawned={spawned} onClose={() => setSpawned(null)} /> : null}
     </main>
   )
 }
@@ -61,66 +74,36 @@ function summaryOf(databases: readonly Database[]): string {
   return [...byState].map(([state, count]) => `${formatCount(count)} ${state}`).join(' · ')
 }
 
-const SHOWN_AT_FIRST = 200
+interface DatabasesProps {
+  readonly databases: readonly Database[]
+  readonly onSpawned: (database: SpawnedDatabase) => void
+}
 
-function Databases({ databases }: { readonly databases: readonly Database[] }) {
-  const [search, setSearch] = useSearchInUrl()
-  const [shown, setShown] = useState(SHOWN_AT_FIRST)
-  if (databases.length === 0) return <FirstDatabase />
-  const matching = databases.filter(({ name }) =>
-    name.toLowerCase().includes(search.trim().toLowerCase()),
-  )
+function Databases({ databases, onSpawned }: DatabasesProps) {
+  // A database is in the list before its spawn is answered; the form stays until then, with what it may have to say.
+  const [unanswered, setUnanswered] = useState(false)
   return (
     <>
-      <div className="relative max-w-xs">
-        <Search aria-hidden className="absolute top-2.25 left-2.5 size-3.5 text-muted-foreground" />
-        <Input
-          type="search"
-          aria-label="Filter by name"
-          placeholder="Filter by name"
-          value={search}
-          onChange={(event) => setSearch(event.target.value)}
-          className="pl-8"
+      {databases.length === 0 || unanswered ? (
+        <FirstDatabase
+          onSpawn={() => setUnanswered(true)}
+          onSpawned={(database) => {
+            setUnanswered(false)
+            onSpawned(database)
+          }}
         />
-      </div>
-      <div className="overflow-x-auto rounded-lg border bg-card">
-        {matching.length > 0 ? (
-          <DatabaseTable databases={matching.slice(0, shown)} />
-        ) : (
-          <p className="p-6 text-center text-muted-foreground">
-            No name contains “{search.trim()}”.
-          </p>
-        )}
-      </div>
-      {matching.length > shown ? (
-        <div className="flex items-center gap-3">
-          <Button onClick={() => setShown(shown + SHOWN_AT_FIRST)}>Show more</Button>
-          <p className="text-muted-foreground">
-            {formatCount(shown)} of {formatCountOf(matching.length, 'database')} are shown.
-          </p>
-        </div>
       ) : null}
+      {databases.length > 0 ? <DatabaseList databases={databases} /> : null}
     </>
   )
 }
 
-/** What the filter holds, kept in the address so that a reload or a link finds it again. */
-function useSearchInUrl() {
-  const [search, setSearch] = useState(useSearchParams().get('q') ?? '')
-  return [
-    search,
-    (next: string) => {
-      setSearch(next)
-      window.history.replaceState(
-        null,
-        '',
-        next ? `?${new URLSearchParams({ q: next })}` : window.location.pathname,
-      )
-    },
-  ] as const
+interface FirstDatabaseProps {
+  readonly onSpawn: () => void
+  readonly onSpawned: (database: SpawnedDatabase) => void
 }
 
-function FirstDatabase() {
+function FirstDatabase({ onSpawn, onSpawned }: FirstDatabaseProps) {
   return (
     <section className="grid max-w-xl gap-4 rounded-lg border bg-card p-5">
       <div className="grid gap-1">
@@ -129,7 +112,7 @@ function FirstDatabase() {
           It gets a worker of its own and can be queried as soon as the request is answered.
         </p>
       </div>
-      <SpawnForm />
+      <SpawnForm onSpawn={onSpawn} onSpawned={onSpawned} />
     </section>
   )
 }

@@ -1,16 +1,22 @@
 'use client'
 
+import type { SpawnedDatabase } from '@db-forge/contract'
 import { Dialog, DialogContent } from '@/components/ui/dialog'
 import { SpawnForm } from './spawn-form'
 
-export function SpawnDialog({ onClose }: { readonly onClose: () => void }) {
+interface SpawnDialogProps {
+  readonly onSpawned: (database: SpawnedDatabase) => void
+  readonly onClose: () => void
+}
+
+export function SpawnDialog({ onSpawned, onClose }: SpawnDialogProps) {
   return (
     <Dialog open onOpenChange={(open) => !open && onClose()}>
       <DialogContent
         title="Spawn a database"
-        description="An isolated SQLite database with a worker of its own."
+        description="An isolated database with a worker of its own."
       >
-        <SpawnForm onSpawned={onClose} />
+        <SpawnForm onSpawned={onSpawned} />
       </DialogContent>
     </Dialog>
   )

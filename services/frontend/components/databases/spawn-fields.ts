@@ -1,24 +1,38 @@
-import type { DatabaseName, DatabaseSpawn } from '@db-forge/contract'
+import type { DatabaseName, DatabaseSpawn, EngineName } from '@db-forge/contract'
 
 export interface SpawnFields {
   readonly name: string
+  readonly engine: EngineName
   readonly memoryMb: string
   readonly cpus: string
   readonly maxSizeMb: string
   readonly queryTimeoutMs: string
+  readonly sessionQueryTimeoutMs: string
+}
+
+type LimitField = Exclude<keyof SpawnFields, 'name' | 'engine'>
+
+const LIMITS = ['memoryMb', 'cpus', 'maxSizeMb', 'queryTimeoutMs'] as const
+
+/** Sessions are had by clients of PostgreSQL's own protocol. */
+export const limitFields: Readonly<Record<EngineName, readonly LimitField[]>> = {
+  sqlite: LIMITS,
+  postgres: [...LIMITS, 'sessionQueryTimeoutMs'],
 }
 
 export const emptySpawn: SpawnFields = {
   name: '',
+  engine: 'sqlite',
   memoryMb: '',
   cpus: '',
   maxSizeMb: '',
   queryTimeoutMs: '',
+  sessionQueryTimeoutMs: '',
 }
 
 interface SpawnCall {
   readonly params: { readonly name: string }
-  readonly body?: DatabaseSpawn
+  readonly body: DatabaseSpawn
 }
 
 interface SpawnReading {
@@ -27,16 +41,16 @@ interface SpawnReading {
   readonly problems: Partial<Record<keyof SpawnFields, string>>
 }
 
-/** What was typed as a call of the API; fields left empty are left out. */
+/** What was typed as a call of the API; limits left empty are left out, as are those that the engine does not have. */
 export function readSpawn(
   fields: SpawnFields,
   Name: typeof DatabaseName,
   Spawn: typeof DatabaseSpawn,
 ): SpawnReading {
-  const limits = Object.entries(fields)
-    .filter(([key, value]) => key !== 'name' && value.trim() !== '')
-    .map(([key, value]) => [key, Number(value)])
-  const body = Object.fromEntries(limits) as DatabaseSpawn
+  const limits = limitFields[fields.engine]
+    .filter((key) => fields[key].trim() !== '')
+    .map((key) => [key, Number(fields[key])])
+  const body: DatabaseSpawn = { engine: fields.engine, ...Object.fromEntries(limits) }
   const name = fields.name.trim()
   const problems: Record<string, string> = {}
   const named = Name.safeParse(name)
@@ -44,5 +58,5 @@ export function readSpawn(
     problems['name'] = name ? (named.error.issues[0]?.message ?? '') : 'A name is needed'
   const limited = Spawn.safeParse(body)
   for (const issue of limited.error?.issues ?? []) problems[String(issue.path[0])] ??= issue.message
-  return { call: { params: { name }, ...(limits.length > 0 ? { body } : {}) }, problems }
+  return { call: { params: { name }, body }, problems }
 }

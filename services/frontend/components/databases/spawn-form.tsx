@@ -1,6 +1,12 @@
 'use client'
 
-import { api, type Database, DatabaseName, DatabaseSpawn } from '@db-forge/contract'
+import {
+  api,
+  DatabaseName,
+  DatabaseSpawn,
+  engineLimits,
+  type SpawnedDatabase,
+} from '@db-forge/contract'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type SubmitEvent, useState } from 'react'
 import { Command } from '@/components/copyable'
@@ -13,30 +19,29 @@ import { client } from '@/lib/api'
 import { curlOf } from '@/lib/curl'
 import { useOrigin } from '@/lib/hooks'
 import { notify } from '@/lib/notify'
-import { emptySpawn, readSpawn, type SpawnFields } from './spawn-fields'
+import { EngineChoice } from './engine-choice'
+import { emptySpawn, limitFields, readSpawn, type SpawnFields } from './spawn-fields'
 
-const limits = [
-  { key: 'memoryMb', label: 'Memory', unit: 'MiB', step: 1 },
-  { key: 'cpus', label: 'CPUs', unit: 'cores', step: 0.1 },
-  { key: 'maxSizeMb', label: 'Data', unit: 'MiB', step: 1 },
-  { key: 'queryTimeoutMs', label: 'Query time', unit: 'ms', step: 1 },
-] as const
+interface SpawnFormProps {
+  readonly onSpawn?: () => void
+  readonly onSpawned: (database: SpawnedDatabase) => void
+}
 
-export function SpawnForm({ onSpawned }: { readonly onSpawned?: (database: Database) => void }) {
+export function SpawnForm({ onSpawn, onSpawned }: SpawnFormProps) {
   const [fields, setFields] = useState<SpawnFields>(emptySpawn)
   const [tried, setTried] = useState(false)
   const spawn = useSpawn(onSpawned)
   const { call, problems } = readSpawn(fields, DatabaseName, DatabaseSpawn)
   const shown = tried ? problems : {}
+  const set = (changes: Partial<SpawnFields>) => setFields((before) => ({ ...before, ...changes }))
 
   function submit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault()
     setTried(true)
-    if (Object.keys(problems).length === 0 && !spawn.isPending) spawn.mutate(call)
+    if (Object.keys(problems).length > 0 || spawn.isPending) return
+    onSpawn?.()
+    spawn.mutate(call)
   }
-
-  const set = (key: keyof SpawnFields) => (event: { target: { value: string } }) =>
-    setFields((before) => ({ ...before, [key]: event.target.value }))
 
   return (
     <form onSubmit={submit} noValidate className="grid min-w-0 gap-4">
@@ -49,7 +54,7 @@ export function SpawnForm({ onSpawned }: { readonly onSpawned?: (database: Datab
           <Input
             {...control}
             value={fields.name}
-            onChange={set('name')}
+            onChange={(event) => set({ name: event.target.value })}
             autoComplete="off"
             autoCapitalize="none"
             spellCheck={false}
@@ -57,35 +62,8 @@ export function SpawnForm({ onSpawned }: { readonly onSpawned?: (database: Datab
           />
         )}
       </Field>
-      <fieldset className="grid gap-1">
-        <legend className="mb-1 font-medium">
-          Limits{' '}
-          <span className="font-normal text-muted-foreground">
-            — left empty, the platform’s defaults
-          </span>
-        </legend>
-        <div className="grid grid-cols-4 gap-3 max-sm:grid-cols-2">
-          {limits.map(({ key, label, unit, step }) => (
-            <Field
-              key={key}
-              label={<span className="font-normal">{`${label}, ${unit}`}</span>}
-              error={shown[key]}
-            >
-              {(control) => (
-                <Input
-                  {...control}
-                  type="number"
-                  inputMode="decimal"
-                  step={step}
-                  placeholder="default"
-                  value={fields[key]}
-                  onChange={set(key)}
-                />
-              )}
-            </Field>
-          ))}
-        </div>
-      </fieldset>
+      <EngineChoice value={fields.engine} onChange={(engine) => set({ engine })} />
+      <LimitFields fields={fields} problems={shown} onChange={set} />
       <SameAsCurl call={call} />
       {spawn.error ? <FailureNotice error={spawn.error} /> : null}
       <Button
@@ -100,6 +78,56 @@ export function SpawnForm({ onSpawned }: { readonly onSpawned?: (database: Datab
   )
 }
 
+const limits = {
+  memoryMb: { label: 'Memory, MiB', step: 1 },
+  cpus: { label: 'CPUs, cores', step: 0.1 },
+  maxSizeMb: { label: 'Data, MiB', step: 1 },
+  queryTimeoutMs: { label: 'Query time, ms', step: 1 },
+  sessionQueryTimeoutMs: { label: 'Statement of a client, ms', step: 1 },
+} as const
+
+interface LimitFieldsProps {
+  readonly fields: SpawnFields
+  readonly problems: Partial<Record<keyof SpawnFields, string>>
+  readonly onChange: (changes: Partial<SpawnFields>) => void
+}
+
+function LimitFields({ fields, problems, onChange }: LimitFieldsProps) {
+  const { defaults } = engineLimits[fields.engine]
+  return (
+    <fieldset className="grid gap-1">
+      <legend className="mb-1 font-medium">
+        Limits{' '}
+        <span className="font-normal text-muted-foreground">— where left empty, those shown</span>
+      </legend>
+      <div className="grid grid-cols-4 gap-3 max-sm:grid-cols-2">
+        {limitFields[fields.engine].map((key) => (
+          <Field
+            key={key}
+            label={<span className="font-normal">{limits[key].label}</span>}
+            error={problems[key]}
+            className={key === 'sessionQueryTimeoutMs' ? 'col-span-full sm:col-span-2' : ''}
+          >
+            {(control) => (
+              <Input
+                {...control}
+                type="number"
+                inputMode="decimal"
+                step={limits[key].step}
+                placeholder={placeholderOf(defaults[key])}
+                value={fields[key]}
+                onChange={(event) => onChange({ [key]: event.target.value })}
+              />
+            )}
+          </Field>
+        ))}
+      </div>
+    </fieldset>
+  )
+}
+
+const placeholderOf = (limit: number) => (limit === 0 ? 'no limit' : String(limit))
+
 type SpawnCall = ReturnType<typeof readSpawn>['call']
 
 function SameAsCurl({ call }: { readonly call: SpawnCall }) {
@@ -113,14 +141,17 @@ function SameAsCurl({ call }: { readonly call: SpawnCall }) {
   )
 }
 
-function useSpawn(onSpawned?: (database: Database) => void) {
+function useSpawn(onSpawned: (database: SpawnedDatabase) => void) {
   const queryClient = useQueryClient()
   return useMutation({
     mutationFn: (call: SpawnCall) => client.databases.spawn(call),
-    onSuccess: (database) => {
+    // The password is for the eyes alone, not for what is kept.
+    gcTime: 0,
+    onSuccess: (spawned) => {
+      const { credentials: _credentials, ...database } = spawned
       rememberDatabase(queryClient, database)
       notify(`${database.name} is ${database.state}`, database.reason ?? undefined)
-      onSpawned?.(database)
+      onSpawned(spawned)
     },
   })
 }

@@ -3,26 +3,16 @@
 import type { Database } from '@db-forge/contract'
 import type { ReactNode } from 'react'
 import { CopyButton } from '@/components/copyable'
+import { EngineMark } from '@/components/databases/engine-mark'
 import { StateBadge } from '@/components/databases/state-badge'
 import { Card } from '@/components/ui/card'
 import { formatMebibytes, formatMilliseconds, formatMoment } from '@/lib/format'
 
 export function FactsCard({ database }: { readonly database: Database }) {
-  const {
-    id,
-    state,
-    desired,
-    reason,
-    engine,
-    engineVersion,
-    runtime,
-    limits,
-    createdAt,
-    updatedAt,
-    revision,
-  } = database
+  const { id, state, desired, reason, engine, runtime, limits, createdAt, updatedAt, revision } =
+    database
   return (
-    <Card title="Details" className="self-start">
+    <Card title="Details">
       <dl className="divide-y">
         <Fact name="State">
           <StateBadge state={state} />
@@ -30,13 +20,20 @@ export function FactsCard({ database }: { readonly database: Database }) {
         </Fact>
         {desired !== state ? <Fact name="Asked for">{desired}</Fact> : null}
         <Fact name="Engine">
-          {engine} {engineVersion}
+          <EngineMark database={database} />
         </Fact>
         <Fact name="Runtime">{runtime}</Fact>
         <Fact name="CPU limit">{limits.cpus === 1 ? '1 core' : `${limits.cpus} cores`}</Fact>
         <Fact name="Memory limit">{formatMebibytes(limits.memoryMb)}</Fact>
         <Fact name="Data limit">{formatMebibytes(limits.maxSizeMb)}</Fact>
         <Fact name="Query limit">{formatMilliseconds(limits.queryTimeoutMs)}</Fact>
+        {engine === 'postgres' ? (
+          <Fact name="Session limit">
+            {limits.sessionQueryTimeoutMs > 0
+              ? `${formatMilliseconds(limits.sessionQueryTimeoutMs)} a statement`
+              : 'none'}
+          </Fact>
+        ) : null}
         <Fact name="Id">
           <span className="flex items-center gap-1">
             <code className="truncate">{id}</code>

@@ -3,6 +3,7 @@
 import { useThisDatabase } from '@/components/databases/database-frame'
 import { PlatformLine } from '@/components/databases/platform-line'
 import { ConnectionCard } from './connection-card'
+import { ExtensionsCard } from './extensions-card'
 import { FactsCard } from './facts-card'
 import { LogCard } from './log-card'
 import { QueriesCard } from './queries-card'
@@ -16,7 +17,10 @@ export function OverviewPage() {
       <StatsCard database={database} />
       <div className="grid gap-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
         <ConnectionCard database={database} />
-        <FactsCard database={database} />
+        <div className="grid min-w-0 content-start gap-4">
+          <FactsCard database={database} />
+          {database.engine === 'postgres' ? <ExtensionsCard database={database} /> : null}
+        </div>
       </div>
       <QueriesCard database={database} />
       <LogCard database={database} />

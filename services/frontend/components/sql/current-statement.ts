@@ -7,6 +7,7 @@ import {
   ViewPlugin,
   type ViewUpdate,
 } from '@codemirror/view'
+import type { EngineName } from '@db-forge/contract'
 import { type Statement, splitStatements, statementAt } from '@/lib/sql-statements'
 
 /** Beyond this, finding the statement at each move of the cursor would be felt. */
@@ -14,28 +15,31 @@ const CHARS_MAX = 100_000
 const line = Decoration.line({ class: 'cm-currentStatement' })
 
 /** A mark beside the lines of the statement that would run. */
-export const currentStatement = ViewPlugin.fromClass(
-  class {
-    decorations: DecorationSet
-    private statements: readonly Statement[]
+export const currentStatement = (engine: EngineName) =>
+  ViewPlugin.fromClass(
+    class {
+      decorations: DecorationSet
+      private statements: readonly Statement[]
 
-    constructor(view: EditorView) {
-      this.statements = statementsOf(view.state)
-      this.decorations = decorate(view.state, this.statements)
-    }
+      constructor(view: EditorView) {
+        this.statements = statementsOf(view.state, engine)
+        this.decorations = decorate(view.state, this.statements)
+      }
 
-    update(update: ViewUpdate) {
-      const parsed = syntaxTree(update.startState) !== syntaxTree(update.state)
-      if (update.docChanged || parsed) this.statements = statementsOf(update.state)
-      if (update.docChanged || parsed || update.selectionSet)
-        this.decorations = decorate(update.state, this.statements)
-    }
-  },
-  { decorations: (plugin) => plugin.decorations },
-)
+      update(update: ViewUpdate) {
+        const parsed = syntaxTree(update.startState) !== syntaxTree(update.state)
+        if (update.docChanged || parsed) this.statements = statementsOf(update.state, engine)
+        if (update.docChanged || parsed || update.selectionSet)
+          this.decorations = decorate(update.state, this.statements)
+      }
+    },
+    { decorations: (plugin) => plugin.decorations },
+  )
 
-const statementsOf = (state: EditorState) =>
-  state.doc.length > CHARS_MAX ? [] : splitStatements(state.doc.toString(), syntaxTree(state))
+const statementsOf = (state: EditorState, engine: EngineName) =>
+  state.doc.length > CHARS_MAX
+    ? []
+    : splitStatements(state.doc.toString(), engine, syntaxTree(state))
 
 function decorate(state: EditorState, statements: readonly Statement[]): DecorationSet {
   const { main } = state.selection

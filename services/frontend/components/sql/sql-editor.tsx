@@ -13,9 +13,10 @@ import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror
 import { setDiagnostics } from '@codemirror/lint'
 import { Compartment, EditorState, Prec } from '@codemirror/state'
 import { drawSelection, EditorView, keymap, lineNumbers, placeholder } from '@codemirror/view'
+import type { EngineName } from '@db-forge/contract'
 import { tags } from '@lezer/highlight'
 import { useEffect, useRef } from 'react'
-import { sqliteDialect } from '@/lib/sql-dialect'
+import { dialects } from '@/lib/sql-dialect'
 import { type Statement, splitStatements, statementAt } from '@/lib/sql-statements'
 import { currentStatement } from './current-statement'
 import { searchOnDemand } from './search-on-demand'
@@ -34,6 +35,7 @@ export interface SqlEditorHandle {
 
 interface SqlEditorProps {
   readonly initialText: string
+  readonly engine: EngineName
   readonly schema: SQLNamespace
   readonly onChange: (text: string) => void
   readonly onRun: () => void
@@ -43,7 +45,7 @@ interface SqlEditorProps {
 }
 
 export function SqlEditor(props: SqlEditorProps) {
-  const { initialText, schema, onReady } = props
+  const { initialText, engine, schema, onReady } = props
   const host = useRef<HTMLDivElement>(null)
   const view = useRef<EditorView | null>(null)
   const language = useRef(new Compartment())
@@ -66,7 +68,8 @@ export function SqlEditor(props: SqlEditorProps) {
             ]),
           ),
           extensions,
-          language.current.of(sql({ dialect: sqliteDialect, schema })),
+          currentStatement(engine),
+          language.current.of(languageOf(props)),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) latest.current.onChange(update.state.doc.toString())
           }),
@@ -74,7 +77,7 @@ export function SqlEditor(props: SqlEditorProps) {
       }),
     })
     view.current = editor
-    onReady(handleOf(editor))
+    onReady(handleOf(editor, engine))
     editor.focus()
     return () => {
       onReady(null)
@@ -84,12 +87,20 @@ export function SqlEditor(props: SqlEditorProps) {
 
   useEffect(() => {
     view.current?.dispatch({
-      effects: language.current.reconfigure(sql({ dialect: sqliteDialect, schema })),
+      effects: language.current.reconfigure(languageOf({ engine, schema })),
     })
-  }, [schema])
+  }, [engine, schema])
 
   return <div ref={host} className="min-h-0 flex-1 overflow-hidden" />
 }
+
+/** Completion of names written without a schema looks into the usual one. */
+const languageOf = ({ engine, schema }: Pick<SqlEditorProps, 'engine' | 'schema'>) =>
+  sql({
+    dialect: dialects[engine],
+    schema,
+    ...(engine === 'postgres' ? { defaultSchema: 'public' } : {}),
+  })
 
 /** A command that leaves nothing for other keymaps. */
 const handled = (act: () => void) => () => {
@@ -97,21 +108,21 @@ const handled = (act: () => void) => () => {
   return true
 }
 
-function handleOf(view: EditorView): SqlEditorHandle {
+function handleOf(view: EditorView, engine: EngineName): SqlEditorHandle {
   const text = () => view.state.doc.toString()
   return {
     wanted: () => {
       const { from, to, empty } = view.state.selection.main
       if (!empty)
-        return splitStatements(view.state.sliceDoc(from, to)).map((part) => ({
+        return splitStatements(view.state.sliceDoc(from, to), engine).map((part) => ({
           ...part,
           from: part.from + from,
           to: part.to + from,
         }))
-      const statement = statementAt(splitStatements(text()), from)
+      const statement = statementAt(splitStatements(text(), engine), from)
       return statement ? [statement] : []
     },
-    all: () => splitStatements(text()),
+    all: () => splitStatements(text(), engine),
     mark: (statement, offset, message) => {
       if (view.state.sliceDoc(statement.from, statement.to) !== statement.text) return
       const from = Math.min(statement.from + offset, statement.to)
@@ -227,7 +238,6 @@ const extensions = [
   autocompletion({ icons: false, maxRenderedOptions: 12 }),
   searchOnDemand,
   syntaxHighlighting(highlighting),
-  currentStatement,
   placeholder('select …'),
   look,
   EditorView.lineWrapping,

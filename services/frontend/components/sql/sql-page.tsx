@@ -1,6 +1,6 @@
 'use client'
 
-import { type Database, databaseCan, type SchemaInfo } from '@db-forge/contract'
+import { type Database, databaseCan } from '@db-forge/contract'
 import dynamic from 'next/dynamic'
 import { useMemo, useState } from 'react'
 import { useThisDatabase } from '@/components/databases/database-frame'
@@ -8,6 +8,7 @@ import { NeedsRunning } from '@/components/databases/needs-running'
 import { useSchema } from '@/components/tables/use-schema'
 import { failureOf } from '@/lib/api'
 import { keepDraft, readDraft } from '@/lib/draft'
+import { completionNames } from '@/lib/schema-groups'
 import type { Statement } from '@/lib/sql-statements'
 import { ResultPanel } from './result-panel'
 import { EditorHelp, RunBar } from './run-bar'
@@ -30,6 +31,7 @@ export function SqlPage() {
   const [editor, setEditor] = useState<SqlEditorHandle | null>(null)
   const [options, setOptions] = useState(startOptions)
   const { outcomes, running, start, cancel } = useConsole(database, editor, options)
+  const names = useMemo(() => completionNames(schema, database.engine), [schema, database.engine])
   const split = useSplit()
   const draft = `sql:${database.id}`
   return (
@@ -38,6 +40,7 @@ export function SqlPage() {
       <NeedsRunning database={database} className="border-b" />
       <div className="flex min-h-0 flex-1">
         <SchemaTree
+          engine={database.engine}
           schema={schema}
           onPick={(text) => editor?.insert(text)}
           className="w-56 shrink-0 border-r max-lg:hidden"
@@ -46,7 +49,8 @@ export function SqlPage() {
           <div style={{ height: split.px }} className="flex shrink-0 flex-col bg-card">
             <SqlEditor
               initialText={readDraft(draft)}
-              schema={useNamespace(schema)}
+              engine={database.engine}
+              schema={names}
               onChange={(text) => keepDraft(draft, text)}
               onRun={() => start(editor?.wanted())}
               onRunAll={() => start(editor?.all())}
@@ -73,7 +77,11 @@ export function SqlPage() {
               stale={running !== null && running.place === 1}
             />
           ) : (
-            <StarterQueries schema={schema} onPick={(sql) => editor?.append(sql)} />
+            <StarterQueries
+              engine={database.engine}
+              schema={schema}
+              onPick={(sql) => editor?.append(sql)}
+            />
           )}
         </div>
       </div>
@@ -96,18 +104,4 @@ function useConsole(database: Database, editor: SqlEditorHandle | null, options:
     if (statements && databaseCan('query', database)) void runAndMark(statements)
   }
   return { ...state, start }
-}
-
-/** Names for completion: tables and their columns. */
-function useNamespace(schema: SchemaInfo | undefined) {
-  return useMemo(
-    () =>
-      Object.fromEntries(
-        (schema?.tables ?? []).map(({ name, columns }) => [
-          name,
-          columns.map((column) => column.name),
-        ]),
-      ),
-    [schema],
-  )
 }

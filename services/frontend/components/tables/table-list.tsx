@@ -5,6 +5,7 @@ import Link from 'next/link'
 import { cn } from '@/lib/cn'
 import { formatCount } from '@/lib/format'
 import { paths } from '@/lib/paths'
+import { kindOf } from '@/lib/table-kinds'
 
 interface TableListProps {
   readonly database: string
@@ -17,7 +18,7 @@ export function TableList({ database, schema, current, className }: TableListPro
   return (
     <nav aria-label="Tables" className={cn('overflow-y-auto bg-card px-1.5 py-2', className)}>
       <ul className="grid gap-px">
-        {schema?.tables.map(({ name, rowCount, kind }) => (
+        {schema?.tables.map(({ name, rowCount, kind, schema: namespace }) => (
           <li key={name}>
             <Link
               href={paths.table(database, name)}
@@ -27,7 +28,7 @@ export function TableList({ database, schema, current, className }: TableListPro
             >
               <span className="truncate">{name}</span>
               <span className="ml-auto font-sans text-muted-foreground tabular-nums">
-                {rowCount === null ? kind : formatCount(rowCount)}
+                {rowCount === null ? kindOf({ kind, schema: namespace }) : formatCount(rowCount)}
               </span>
             </Link>
           </li>

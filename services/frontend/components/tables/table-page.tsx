@@ -1,6 +1,6 @@
 'use client'
 
-import type { TableInfo } from '@db-forge/contract'
+import type { SchemaInfo, TableInfo } from '@db-forge/contract'
 import Link from 'next/link'
 import { useRouter, useSearchParams } from 'next/navigation'
 import { useThisDatabase } from '@/components/databases/database-frame'
@@ -9,6 +9,7 @@ import { FailureNotice } from '@/components/failure-notice'
 import { Button } from '@/components/ui/button'
 import { formatCountOf } from '@/lib/format'
 import { paths } from '@/lib/paths'
+import { kindOf } from '@/lib/table-kinds'
 import { readTableView, type TableView, writeTableView } from '@/lib/table-view'
 import { RowsPane } from './rows-pane'
 import { StructurePane } from './structure-pane'
@@ -20,7 +21,7 @@ export function TablePage({ table }: { readonly table: string }) {
   const { data: schema, error, refetch } = useSchema(database, { counts: true })
   const view = readTableView(useSearchParams())
   const router = useRouter()
-  const info = schema?.tables.find(({ name }) => name.toLowerCase() === table.toLowerCase())
+  const info = schema && findTable(schema, table)
   const show = (next: TableView) =>
     router.push(paths.table(database.name, table) + writeTableView(next), { scroll: false })
   return (
@@ -65,6 +66,11 @@ export function TablePage({ table }: { readonly table: string }) {
   )
 }
 
+/** As it is written first: PostgreSQL may have two whose names differ in case alone. */
+const findTable = ({ tables }: SchemaInfo, table: string) =>
+  tables.find(({ name }) => name === table) ??
+  tables.find(({ name }) => name.toLowerCase() === table.toLowerCase())
+
 interface TableHeadProps {
   readonly name: string
   readonly info: TableInfo | undefined
@@ -82,7 +88,7 @@ function TableHead({ name, info, view, href }: TableHeadProps) {
       <h1 className="font-mono text-base font-semibold">{name}</h1>
       {info ? (
         <p className="text-muted-foreground">
-          {info.kind}
+          {kindOf(info)}
           {info.rowCount === null ? '' : ` · ${formatCountOf(info.rowCount, 'row')}`} ·{' '}
           {formatCountOf(info.columns.length, 'column')}
         </p>

@@ -1,6 +1,6 @@
 'use client'
 
-import type { SchemaInfo } from '@db-forge/contract'
+import type { SchemaInfo, TableInfo } from '@db-forge/contract'
 import Link from 'next/link'
 import { useThisDatabase } from '@/components/databases/database-frame'
 import { NeedsRunning } from '@/components/databases/needs-running'
@@ -9,6 +9,7 @@ import { Button } from '@/components/ui/button'
 import { Skeleton } from '@/components/ui/skeleton'
 import { formatCount } from '@/lib/format'
 import { paths } from '@/lib/paths'
+import { kindOf } from '@/lib/table-kinds'
 import { useSchema } from './use-schema'
 
 export function TablesPage() {
@@ -73,31 +74,36 @@ function TableOfTables({ name, schema }: { readonly name: string; readonly schem
           </tr>
         </thead>
         <tbody>
-          {schema.tables.map(({ name: table, kind, rowCount, columns, indexes, foreignKeys }) => (
-            <tr key={table} className="border-b last:border-b-0 hover:bg-muted/60">
-              <th scope="row" className={`${cell} text-left font-normal`}>
-                <Link
-                  href={paths.table(name, table)}
-                  prefetch={false}
-                  className="rounded-sm py-1 font-mono font-medium hover:underline"
-                >
-                  {table}
-                </Link>
-              </th>
-              <td className={`${cell} text-muted-foreground max-sm:hidden`}>{kind}</td>
-              <td className={`${cell} ${number}`}>
-                {rowCount === null ? '—' : formatCount(rowCount)}
-              </td>
-              <td className={`${cell} ${number} max-sm:hidden`}>{formatCount(columns.length)}</td>
-              <td className={`${cell} ${number} max-md:hidden`}>{formatCount(indexes.length)}</td>
-              <td className={`${cell} font-mono text-xs text-muted-foreground max-md:hidden`}>
-                {[...new Set(foreignKeys.map((key) => key.table))].join(', ')}
-              </td>
-            </tr>
+          {schema.tables.map((info) => (
+            <TableRow key={info.name} database={name} info={info} />
           ))}
         </tbody>
       </table>
     </div>
+  )
+}
+
+function TableRow({ database, info }: { readonly database: string; readonly info: TableInfo }) {
+  const { name, rowCount, columns, indexes, foreignKeys } = info
+  return (
+    <tr className="border-b last:border-b-0 hover:bg-muted/60">
+      <th scope="row" className={`${cell} text-left font-normal`}>
+        <Link
+          href={paths.table(database, name)}
+          prefetch={false}
+          className="rounded-sm py-1 font-mono font-medium hover:underline"
+        >
+          {name}
+        </Link>
+      </th>
+      <td className={`${cell} text-muted-foreground max-sm:hidden`}>{kindOf(info)}</td>
+      <td className={`${cell} ${number}`}>{rowCount === null ? '—' : formatCount(rowCount)}</td>
+      <td className={`${cell} ${number} max-sm:hidden`}>{formatCount(columns.length)}</td>
+      <td className={`${cell} ${number} max-md:hidden`}>{formatCount(indexes.length)}</td>
+      <td className={`${cell} font-mono text-xs text-muted-foreground max-md:hidden`}>
+        {[...new Set(foreignKeys.map((key) => key.table))].join(', ')}
+      </td>
+    </tr>
   )
 }
 

@@ -1,4 +1,4 @@
-import type { Database, DatabaseId, RuntimeKind } from '@db-forge/contract'
+import type { Connection, Database, DatabaseId, RuntimeKind } from '@db-forge/contract'
 import type { EventBus } from '../events/event-bus.ts'
 import type { DatabasePatchRow, DatabaseRow, MetadataStore } from '../store/metadata-store.ts'
 
@@ -10,13 +10,21 @@ export class Catalog {
   readonly #store: MetadataStore
   readonly #events: EventBus
   readonly #runtime: RuntimeKind
+  readonly #connectionOf: (row: DatabaseRow) => Connection | null
   readonly #byId = new Map<DatabaseId, DatabaseRow>()
   readonly #idByName = new Map<string, DatabaseId>()
 
-  constructor(store: MetadataStore, events: EventBus, runtime: RuntimeKind) {
+  /** @param connectionOf where clients of an engine's own protocol find a database; null where none can */
+  constructor(
+    store: MetadataStore,
+    events: EventBus,
+    runtime: RuntimeKind,
+    connectionOf: (row: DatabaseRow) => Connection | null,
+  ) {
     this.#store = store
     this.#events = events
     this.#runtime = runtime
+    this.#connectionOf = connectionOf
   }
 
   async load(): Promise<void> {
@@ -65,7 +73,7 @@ export class Catalog {
 
   /** As the API shows it. */
   present(row: DatabaseRow): Database {
-    return { ...row, runtime: this.#runtime, connection: null }
+    return { ...row, runtime: this.#runtime, connection: this.#connectionOf(row) }
   }
 
   #changed(row: DatabaseRow): DatabaseRow {

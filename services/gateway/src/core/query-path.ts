@@ -1,6 +1,7 @@
 import type {
   BatchRequest,
   DatabaseName,
+  EngineName,
   ErrorCode,
   QueryRequest,
   RunningQuery as RunningQueryInfo,
@@ -75,6 +76,10 @@ export class QueryPath {
 
   constructor(options: QueryPathOptions) {
     this.#o = options
+  }
+
+  engineOf(name: Name): EngineName {
+    return this.#o.databases.require(name).engine
   }
 
   query(name: Name, request: QueryRequest, caller: Caller): Promise<Uint8Array> {

@@ -1,5 +1,6 @@
 import {
   type BatchResult,
+  type ExtensionInfo,
   type QueryRequest,
   type QueryResult,
   type RowChanges,
@@ -12,6 +13,9 @@ import {
 import { AppError } from './app-error.ts'
 import type { Caller } from './caller.ts'
 import type { QueryPath } from './query-path.ts'
+import { requireColumn, type Statement } from './rows/conditions.ts'
+import type { Dialect, Target } from './rows/dialect.ts'
+import { dialects } from './rows/dialects.ts'
 import { type Filter, parseFilters } from './rows/filter.ts'
 import {
   countStatement,
@@ -20,11 +24,10 @@ import {
   keyFilters,
   type ListOptions,
   listStatement,
-  type Statement,
   updateStatement,
 } from './rows/statements.ts'
 import {
-  alterTableStatement,
+  alterTableStatements,
   createTableStatements,
   dropStatement,
 } from './rows/table-statements.ts'
@@ -60,25 +63,36 @@ export class TableData {
   async create(database: string, table: TableCreate): Promise<TableInfo> {
     if (!table.ifNotExists && (await this.#exists(database, table.name)))
       throw new AppError('table.exists', `“${table.name}”`)
-    await this.#batch(
-      database,
-      createTableStatements(table).map((sql) => ({ sql, params: [] })),
-    )
+    await this.#define(database, createTableStatements(this.#dialect(database), table))
     return this.table(database, table.name)
   }
 
   async alter(database: string, name: string, change: TableAlter): Promise<TableInfo> {
-    const table = await this.table(database, name, false)
-    if ('column' in change && typeof change.column === 'string') requireColumn(table, change.column)
+    const target = await this.#target(database, name)
+    if ('column' in change && typeof change.column === 'string')
+      requireColumn(target, change.column)
     if (change.action === 'renameTable' && (await this.#exists(database, change.to)))
       throw new AppError('table.exists', `“${change.to}”`)
-    await this.#batch(database, [{ sql: alterTableStatement(table.name, change), params: [] }])
+    const { table, dialect } = target
+    await this.#define(database, alterTableStatements(dialect, table.name, change))
     return this.table(database, change.action === 'renameTable' ? change.to : name)
   }
 
   async drop(database: string, name: string): Promise<void> {
-    const table = await this.table(database, name, false)
-    await this.#batch(database, [{ sql: dropStatement(table.name, table.kind), params: [] }])
+    const { table, dialect } = await this.#target(database, name)
+    await this.#define(database, [dropStatement(dialect, table)])
+  }
+
+  /** @throws AppError `engine.unsupported` */
+  async extensions(database: string): Promise<{ items: ExtensionInfo[] }> {
+    const sql = this.#dialect(database).extensionsSql
+    if (sql === null)
+      throw new AppError(
+        'engine.unsupported',
+        `${this.#path.engineOf(database)} has no extensions to choose from`,
+      )
+    const { rows } = parse(await this.#query(database, { sql })) as { rows: ExtensionInfo[] }
+    return { items: rows }
   }
 
   /** QueryResult as JSON text, and how many rows there are in all if that was asked for. */
@@ -88,11 +102,11 @@ export class TableData {
     filters: Filters,
     options: ListOptions & { readonly rowFormat: 'object' | 'array'; readonly count: boolean },
   ): Promise<{ answer: Uint8Array; total: number | undefined }> {
-    const table = await this.table(database, name, false)
+    const target = await this.#target(database, name)
     const parsed = parseFilters(filters)
-    const total = options.count ? await this.#count(database, table, parsed) : undefined
+    const total = options.count ? await this.#count(database, target, parsed) : undefined
     const answer = await this.#query(database, {
-      ...listStatement(table, parsed, options),
+      ...listStatement(target, parsed, options),
       maxRows: options.limit,
       rowFormat: options.rowFormat,
     })
@@ -105,9 +119,9 @@ export class TableData {
     rows: RowInput | RowInput[],
     returning: boolean,
   ): Promise<RowChanges> {
-    const table = await this.table(database, name, false)
+    const target = await this.#target(database, name)
     const list = Array.isArray(rows) ? rows : [rows]
-    return this.#change(database, insertStatements(table, list, returning), returning)
+    return this.#change(database, insertStatements(target, list, returning), returning)
   }
 
   /** Changes what the filters match; without any filter the request is refused. */
@@ -118,9 +132,9 @@ export class TableData {
     changes: RowInput,
     returning: boolean,
   ) {
-    const table = await this.table(database, name, false)
+    const target = await this.#target(database, name)
     const where = requireFilters(parseFilters(filters))
-    return this.#change(database, [updateStatement(table, where, changes, returning)], returning)
+    return this.#change(database, [updateStatement(target, where, changes, returning)], returning)
   }
 
   async delete(
@@ -129,14 +143,14 @@ export class TableData {
     filters: Filters,
     returning: boolean,
   ): Promise<RowChanges> {
-    const table = await this.table(database, name, false)
+    const target = await this.#target(database, name)
     const where = requireFilters(parseFilters(filters))
-    return this.#change(database, [deleteStatement(table, where, returning)], returning)
+    return this.#change(database, [deleteStatement(target, where, returning)], returning)
   }
 
   async get(database: string, name: string, key: string): Promise<QueryResult> {
-    const table = await this.table(database, name, false)
-    const statement = listStatement(table, keyFilters(table, key), { limit: 1, offset: 0 })
+    const target = await this.#target(database, name)
+    const statement = listStatement(target, keyFilters(target.table, key), { limit: 1, offset: 0 })
     const answer = await this.#query(database, statement)
     const result = parse(answer) as QueryResult
     if (result.rows.length === 0) throw noSuchRow(name, key)
@@ -150,21 +164,26 @@ export class TableData {
     changes: RowInput,
     returning: boolean,
   ) {
-    const table = await this.table(database, name, false)
-    const statement = updateStatement(table, keyFilters(table, key), changes, returning)
+    const target = await this.#target(database, name)
+    const statement = updateStatement(target, keyFilters(target.table, key), changes, returning)
     const result = await this.#change(database, [statement], returning)
     if (result.rowsAffected === 0) throw noSuchRow(name, key)
     return result
   }
 
   async deleteOne(database: string, name: string, key: string): Promise<void> {
-    const table = await this.table(database, name, false)
-    const result = await this.#change(
-      database,
-      [deleteStatement(table, keyFilters(table, key), false)],
-      false,
-    )
+    const target = await this.#target(database, name)
+    const statement = deleteStatement(target, keyFilters(target.table, key), false)
+    const result = await this.#change(database, [statement], false)
     if (result.rowsAffected === 0) throw noSuchRow(name, key)
+  }
+
+  #dialect(database: string): Dialect {
+    return dialects[this.#path.engineOf(database)]
+  }
+
+  async #target(database: string, name: string): Promise<Target> {
+    return { table: await this.table(database, name, false), dialect: this.#dialect(database) }
   }
 
   async #exists(database: string, name: string): Promise<boolean> {
@@ -177,8 +196,8 @@ export class TableData {
     }
   }
 
-  async #count(database: string, table: TableInfo, filters: readonly Filter[]): Promise<number> {
-    const request = { ...countStatement(table, filters), rowFormat: 'array' as const }
+  async #count(database: string, target: Target, filters: readonly Filter[]): Promise<number> {
+    const request = { ...countStatement(target, filters), rowFormat: 'array' as const }
     const result = parse(await this.#query(database, request)) as { rows: [[number]] }
     return result.rows[0][0]
   }
@@ -193,6 +212,13 @@ export class TableData {
   async #batch(database: string, statements: readonly Statement[]): Promise<BatchResult> {
     const request = { ...OWN_BATCH, statements: [...statements] }
     return parse(await this.#path.batch(database, request, this.#caller)) as BatchResult
+  }
+
+  async #define(database: string, statements: readonly string[]): Promise<void> {
+    await this.#batch(
+      database,
+      statements.map((sql) => ({ sql, params: [] })),
+    )
   }
 
   async #change(
@@ -216,11 +242,6 @@ const parse = (json: Uint8Array): unknown => JSON.parse(Buffer.from(json).toStri
 
 const noSuchRow = (table: string, key: string) =>
   new AppError('row.not_found', `“${table}” has no row ${key}`)
-
-function requireColumn(table: TableInfo, name: string): void {
-  if (!table.columns.some((column) => column.name.toLowerCase() === name.toLowerCase()))
-    throw new AppError('column.not_found', `“${table.name}” has no column “${name}”`)
-}
 
 function requireFilters(filters: Filter[]): Filter[] {
   if (filters.length === 0)

@@ -1,14 +1,9 @@
+import { engineLimits } from '@db-forge/contract'
 import { engineRecipe } from './engine-recipe.ts'
 
 export const postgres = engineRecipe({
   name: 'postgres',
-  defaultLimits: {
-    memoryMb: 256,
-    cpus: 1,
-    maxSizeMb: 1024,
-    queryTimeoutMs: 30_000,
-    sessionQueryTimeoutMs: 0,
-  },
-  memoryMbMin: 128,
+  defaultLimits: engineLimits.postgres.defaults,
+  memoryMbMin: engineLimits.postgres.memoryMbMin,
   hasSessions: true,
 })

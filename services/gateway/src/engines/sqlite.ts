@@ -1,14 +1,9 @@
+import { engineLimits } from '@db-forge/contract'
 import { engineRecipe } from './engine-recipe.ts'
 
 export const sqlite = engineRecipe({
   name: 'sqlite',
-  defaultLimits: {
-    memoryMb: 128,
-    cpus: 1,
-    maxSizeMb: 1024,
-    queryTimeoutMs: 30_000,
-    sessionQueryTimeoutMs: 0,
-  },
-  memoryMbMin: 64,
+  defaultLimits: engineLimits.sqlite.defaults,
+  memoryMbMin: engineLimits.sqlite.memoryMbMin,
   hasSessions: false,
 })

@@ -2,6 +2,7 @@ import type { DatabaseState } from '@db-forge/contract'
 import type { FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Telemetry } from '../core/telemetry.ts'
+import type { PgTelemetry } from '../pg-port/pg-port.ts'
 import { DurationHistogram } from './duration-histogram.ts'
 
 const QUERY_BUCKETS = [
@@ -20,6 +21,7 @@ export interface LiveFigures {
 export class Metrics {
   readonly registry = new Registry()
   readonly telemetry: Telemetry
+  readonly sessions: PgTelemetry
   #requests = 0
   #failures = 0
   readonly #http: DurationHistogram<'method' | 'route' | 'status'>
@@ -81,6 +83,22 @@ export class Metrics {
       labelNames: ['kind'],
       registers,
     })
+    const sessions = new Gauge({
+      name: 'dbforge_sessions',
+      help: 'Connections of PostgreSQL clients',
+      registers,
+    })
+    const refused = new Counter({
+      name: 'dbforge_sessions_refused_total',
+      help: 'Connections of PostgreSQL clients that were refused here, by SQLSTATE',
+      labelNames: ['sqlstate'],
+      registers,
+    })
+    this.sessions = {
+      opened: () => sessions.inc(),
+      closed: () => sessions.dec(),
+      refused: (sqlstate) => refused.inc({ sqlstate }),
+    }
     this.telemetry = {
       noticed: (kind) => notices.inc({ kind }),
       queryFinished: (engine, outcome, seconds) => queries.observe(seconds, engine, outcome),

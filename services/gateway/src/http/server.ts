@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
 import cookie from '@fastify/cookie'
 import Fastify, {
   type FastifyBaseLogger,
@@ -66,6 +67,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     routerOptions: { maxParamLength: 4096 },
   })
   registerEveryRequest(app)
+  registerSilentConnections(app)
   registerProblems(app)
   registerJsonBodies(app)
   registerRequestLog(app)
@@ -76,6 +78,19 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await registerApi(app, options)
   if (options.dashboardUrl !== undefined) await registerDashboard(app, options.dashboardUrl)
   return app
+}
+
+/** Browsers open connections ahead of need; Node takes one on which nothing was asked for busy, and would wait for it. */
+function registerSilentConnections(app: FastifyInstance): void {
+  const connections = new Set<Socket>()
+  app.server.on('connection', (socket: Socket) => {
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
+  })
+  app.addHook('preClose', (done) => {
+    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy()
+    done()
+  })
 }
 
 /** What all later hooks and every answer can count on. */

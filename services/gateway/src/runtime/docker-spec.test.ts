@@ -34,7 +34,7 @@ const AllowedContainer = z.strictObject({
     'dev.dbforge.instance': z.string().regex(/^[\w-]+$/),
     'dev.dbforge.database-id': z.string().regex(/^db_[a-z0-9]{12}$/),
     'dev.dbforge.spec-hash': z.string().regex(/^[\w-]{1,64}$/),
-    'dev.dbforge.engine': z.literal('sqlite'),
+    'dev.dbforge.engine': z.enum(['sqlite', 'postgres']),
     'dev.dbforge.form': z.string().regex(/^[0-9a-f]{16}$/),
   }),
   Tty: z.literal(false),
@@ -52,7 +52,7 @@ const AllowedContainer = z.strictObject({
     AutoRemove: z.literal(false),
     Init: z.literal(false),
     OomScoreAdj: z.literal(500),
-    PidsLimit: z.literal(64),
+    PidsLimit: z.literal([64, 256]),
     LogConfig: z.strictObject({
       Type: z.literal('json-file'),
       Config: z.strictObject({ 'max-size': z.literal('1m'), 'max-file': z.literal('2') }),
@@ -85,6 +85,8 @@ const AllowedContainer = z.strictObject({
 describe('the container of a worker', () => {
   test('is this one', () => {
     expect(workerContainer(spec, placement)).toMatchSnapshot()
+    const { HostConfig } = workerContainer({ ...spec, engine: 'postgres' }, placement)
+    expect(HostConfig.PidsLimit).toBe(256)
   })
 
   test('is the same for the same input, and has another hash for any other', () => {
@@ -179,7 +181,7 @@ function hostile() {
   return fc.record({
     spec: fc.record({
       databaseId: id,
-      engine: named('sqlite'),
+      engine: fc.oneof(named('sqlite'), fc.constant('postgres')),
       hash: named(spec.hash),
       limits: fc.record({ memoryMb: number(64), cpus: number(1), maxSizeMb: number(100) }),
       extra: fc.anything(),

@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { engineSuite } from '../testing/engine-suites.ts'
 import { dataLayout } from './data-layout.ts'
 import { ProcessRuntime } from './process.ts'
 import {
@@ -24,6 +25,7 @@ async function start(): Promise<RuntimeUnderTest> {
   const layout = dataLayout(await mkdtemp(join(tmpdir(), 'dbf-')))
   // PostgreSQL does not run as root; whom it runs as must be able to enter.
   await chmod(layout.root, 0o711)
+  await mkdir(layout.databasesDir)
   return {
     layout,
     another: () => new ProcessRuntime({ layout, entries, searchPath }),
@@ -37,6 +39,9 @@ async function start(): Promise<RuntimeUnderTest> {
 }
 
 workerRuntimeContract('process runtime', start)
+engineSuite('postgres', 'process runtime', () =>
+  workerRuntimeContract('its workers', start, 'postgres'),
+)
 
 describe('process runtime', () => {
   const ended: (() => Promise<void>)[] = []

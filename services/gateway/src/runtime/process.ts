@@ -198,16 +198,21 @@ export class ProcessRuntime implements WorkerRuntime {
       entry: this.#entries[spec.engine],
       databaseDir,
       specHash,
-      env: {
-        ...workerEnv(spec, databaseDir),
-        PATH: this.#searchPath,
-        DBFORGE_POSTGRES_TEMPLATES: this.#layout.templatesDir,
-      },
+      env: { ...workerEnv(spec, databaseDir), ...this.#programs(spec.engine) },
       output,
     })
     this.#keep(id, worker)
     await this.#records.write(id, { pid: worker.pid, specHash, startedAt })
     return worker
+  }
+
+  /** What a worker needs to know that runs programs of the machine. */
+  #programs(engine: EngineName): Record<string, string> {
+    if (engine === 'sqlite') return {}
+    return {
+      PATH: this.#searchPath,
+      DBFORGE_POSTGRES_TEMPLATES: this.#layout.templatesDir,
+    }
   }
 
   #ready(

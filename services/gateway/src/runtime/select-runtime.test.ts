@@ -75,7 +75,7 @@ test('processes that were asked for do not even ask for Docker', async () => {
 })
 
 test('a data folder with too long a path is refused, with the reason', () => {
-  const room = 107 - '/databases/db_aaaaaaaaaaaa/run/c.sock'.length
+  const room = 107 - '/databases/db_aaaaaaaaaaaa/run/.s.PGSQL.5432'.length
   const spare = process.platform === 'linux' ? 0 : 4
   const longest = `/${'x'.repeat(room - 1 - spare)}`
   checkSocketPaths(dataLayout(longest))

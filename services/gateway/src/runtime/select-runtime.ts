@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, realpath, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { EngineName, RuntimeKind } from '@db-forge/contract'
-import { SOCKETS } from '@db-forge/contract/wire'
+import { POSTGRES_SOCKET } from '@db-forge/contract/wire'
 import { type DataLayout, dataLayout } from './data-layout.ts'
 import { DockerRuntime, type WorkerImages } from './docker.ts'
 import type { DockerApi } from './docker-api.ts'
@@ -14,7 +14,7 @@ import { RuntimeUnavailableError, type WorkerRuntime, WorkerStartError } from '.
 
 /** What the kernel leaves for the path of a Unix socket; macOS has a little less. */
 const SOCKET_PATH_BYTES_MAX = process.platform === 'linux' ? 107 : 103
-const PROBE_READY_MS = 5_000
+const PROBE_READY_MS = 10_000
 const PROBE_LIMITS = { memoryMb: 64, cpus: 1, maxSizeMb: 16 }
 
 /** A worker in both of its forms. */
@@ -63,9 +63,9 @@ export async function selectRuntime(options: SelectRuntimeOptions): Promise<Sele
   }
 }
 
-/** @throws if a worker's socket would have a longer path than the kernel takes. */
+/** @throws if a worker's longest socket would have a longer path than the kernel takes. */
 export function checkSocketPaths(layout: DataLayout): void {
-  const path = join(layout.runDir(newProbeId()), SOCKETS.control)
+  const path = join(layout.runDir(newProbeId()), POSTGRES_SOCKET)
   const excess = Buffer.byteLength(path) - SOCKET_PATH_BYTES_MAX
   if (excess > 0)
     throw new Error(

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseId, EngineName } from '@db-forge/contract'
 import { DEADLINE_BYTES, FrameType, SOCKETS } from '@db-forge/contract/wire'
@@ -63,6 +63,12 @@ export async function workerIdentity(layout: DataLayout, id: DatabaseId) {
   line.close()
   const { session: _session, clockMs: _clockMs, ...identity } = welcome
   return identity
+}
+
+/** Puts something in the place of the data that is none. */
+async function spoil(dir: string, engine: EngineName): Promise<void> {
+  await mkdir(engine === 'sqlite' ? join(dir, 'main.sqlite') : dir, { recursive: true })
+  if (engine === 'postgres') await writeFile(join(dir, 'pgdata'), '')
 }
 
 /** The promises of the seam, which every runtime keeps. */
@@ -266,7 +272,7 @@ export function workerRuntimeContract(
 
     test('a worker that cannot start says why and leaves nothing running', async () => {
       const id = database()
-      await mkdir(join(under.layout.databaseDir(id), 'main.sqlite'), { recursive: true })
+      await spoil(under.layout.databaseDir(id), engine)
       const failure = await runtime.ensure(spec(id)).catch((error) => error)
       expect(failure).toBeInstanceOf(WorkerStartError)
       expect(failure.logTail.length).toBeGreaterThan(0)

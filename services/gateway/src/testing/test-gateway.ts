@@ -52,6 +52,8 @@ export async function openTestGateway(env: Record<string, string> = {}): Promise
     DBFORGE_ADMIN_TOKEN: ADMIN_TOKEN,
     DBFORGE_DATA_DIR: join(folder, 'data'),
     DBFORGE_SECRETS_DIR: join(folder, 'secrets'),
+    DBFORGE_PG_PORT: 'off',
+    PATH: process.env['PATH'] ?? '',
     ...env,
   })
 }

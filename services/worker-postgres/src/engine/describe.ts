@@ -1,5 +1,6 @@
 import type { SchemaInfo, TableInfo } from '@db-forge/contract'
 import type { DescribeRequest } from '@db-forge/contract/wire'
+import { joinTableName, splitTableName } from '@db-forge/contract/wire/table-name'
 import { WorkerFailure } from '@db-forge/worker-kit'
 import { nowMs } from '../clock.ts'
 import { type Backend, ServerError } from '../wire/backend.ts'
@@ -9,19 +10,19 @@ const KINDS: Readonly<Record<string, TableInfo['kind']>> = {
   p: 'table',
   f: 'virtual',
   v: 'view',
-  m: 'view',
+  m: 'materializedView',
 }
 
 const ACTION = (column: string) =>
   `case ${column} when 'a' then 'NO ACTION' when 'r' then 'RESTRICT' when 'c' then 'CASCADE' when 'n' then 'SET NULL' else 'SET DEFAULT' end`
 
 /** Tables and views outside the system's own schemas, each as one JSON text, which keeps the round trips few. */
-const TABLES = `
+const TABLES = String.raw`
 select c.oid, c.relkind, n.nspname, c.relname, json_build_object(
   'columns', coalesce((
     select json_agg(json_build_object(
       'name', a.attname,
-      'type', format_type(a.atttypid, a.atttypmod),
+      'type', regexp_replace(format_type(a.atttypid, a.atttypmod), '^public\.', ''),
       'nullable', not a.attnotnull,
       'default', case when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end,
       'primaryKey', array_position(pk.conkey, a.attnum),
@@ -48,7 +49,7 @@ select c.oid, c.relkind, n.nspname, c.relname, json_build_object(
     select json_agg(json_build_object(
       'columns', (select json_agg(a.attname order by k.nth) from unnest(f.conkey) with ordinality k(attnum, nth)
         join pg_attribute a on a.attrelid = f.conrelid and a.attnum = k.attnum),
-      'table', case when tn.nspname = 'public' then tc.relname::text else tn.nspname || '.' || tc.relname end,
+      'schema', tn.nspname, 'table', tc.relname,
       'references', (select json_agg(a.attname order by k.nth) from unnest(f.confkey) with ordinality k(attnum, nth)
         join pg_attribute a on a.attrelid = f.confrelid and a.attnum = k.attnum),
       'onUpdate', ${ACTION('f.confupdtype')},
@@ -66,11 +67,15 @@ where c.relkind in ('r', 'p', 'v', 'm', 'f')
 const BEGIN =
   'begin isolation level repeatable read read only; set local search_path = pg_catalog, pg_temp'
 
+type ForeignKey = TableInfo['foreignKeys'][number] & { readonly schema: string }
+
 interface Row {
   readonly kind: string
   readonly schema: string
   readonly relation: string
-  readonly info: Pick<TableInfo, 'columns' | 'primaryKey' | 'indexes' | 'foreignKeys' | 'sql'>
+  readonly info: Pick<TableInfo, 'columns' | 'primaryKey' | 'indexes' | 'sql'> & {
+    readonly foreignKeys: readonly ForeignKey[]
+  }
 }
 
 /**
@@ -102,26 +107,34 @@ export async function describe(
 }
 
 async function relations(backend: Backend, table: string | undefined): Promise<Row[]> {
-  const names = `case when n.nspname = 'public' then c.relname::text else n.nspname || '.' || c.relname end`
-  const only = table === undefined ? '' : ` and ${names} = ${literal(table)}`
+  // The server reads a text up to its first NUL, and no name has one.
+  if (table?.includes('\0')) return []
   const rows = await backend.command(
-    `${TABLES}${only} order by n.nspname <> 'public', n.nspname, c.relname`,
+    `${TABLES}${table === undefined ? '' : isNamed(table)} order by n.nspname <> 'public', n.nspname, c.relname`,
   )
-  const list = rows.map(([, kind, schema, relation, info]) => ({
+  return rows.map(([, kind, schema, relation, info]) => ({
     kind: kind ?? '',
     schema: schema ?? '',
     relation: relation ?? '',
     info: JSON.parse(info ?? '{}') as Row['info'],
   }))
-  return table === undefined ? list : list.slice(0, 1)
+}
+
+function isNamed(name: string): string {
+  const { schema, table } = splitTableName(name)
+  return ` and n.nspname = ${literal(schema)}::text and c.relname = ${literal(table)}::text`
 }
 
 function tableInfo({ kind, schema, relation, info }: Row, rowCount: number | null): TableInfo {
   return {
-    name: schema === 'public' ? relation : `${schema}.${relation}`,
+    name: joinTableName({ schema, table: relation }),
     schema,
     kind: KINDS[kind] ?? 'table',
     ...info,
+    foreignKeys: info.foreignKeys.map(({ schema: of, table, ...key }) => ({
+      ...key,
+      table: joinTableName({ schema: of, table }),
+    })),
     rowCount,
   }
 }

@@ -1,4 +1,4 @@
-import { postgresSessionsMax } from '@db-forge/contract/wire/sessions'
+import { clientSessionsMax } from '@db-forge/contract/wire/postgres'
 import { describe, expect, test } from 'vitest'
 import { accessRules } from './roles.ts'
 import { commandLine, sessionsMax, settings } from './settings.ts'
@@ -30,7 +30,7 @@ describe('settings', () => {
   test('there is room for clients beside requests, and a container needs no /dev/shm', () => {
     for (const memoryMb of [64, 256, 65_536])
       expect(Number(at(memoryMb)['max_connections'])).toBeGreaterThan(
-        sessionsMax(memoryMb) + postgresSessionsMax(memoryMb) + 3,
+        sessionsMax(memoryMb) + clientSessionsMax(memoryMb) + 3,
       )
     expect(at(256)).not.toHaveProperty('dynamic_shared_memory_type')
     const contained = settings({

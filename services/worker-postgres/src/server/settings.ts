@@ -1,5 +1,4 @@
-import { postgresSessionsMax } from '@db-forge/contract/wire/sessions'
-import { SERVER_PORT } from '../folder.ts'
+import { clientSessionsMax, POSTGRES_SOCKET } from '@db-forge/contract/wire/postgres'
 
 export interface SettingsOptions {
   readonly memoryMb: number
@@ -10,12 +9,12 @@ export interface SettingsOptions {
   readonly contained: boolean
 }
 
-/** What the worker opens for requests: as many as clients may. Each takes a few megabytes. */
-export const sessionsMax = postgresSessionsMax
+/** What the worker opens for requests; each takes a few megabytes. */
+export const sessionsMax = (memoryMb: number): number =>
+  Math.min(Math.max(Math.floor(memoryMb / 16), 4), 32)
 
-const SUPERUSER_SESSIONS = 3
-/** Sessions that are ending still have their places. */
-const ENDING_SESSIONS = 5
+/** For the platform itself, and for those that are just ending. */
+const SPARE_SESSIONS = 8
 
 const atLeast = (least: number, megabytes: number) => `${Math.max(least, Math.floor(megabytes))}MB`
 
@@ -34,11 +33,9 @@ const connections = ({ memoryMb, socketDir }: SettingsOptions) => ({
   listen_addresses: '',
   unix_socket_directories: socketDir,
   unix_socket_permissions: '0770',
-  port: String(SERVER_PORT),
-  max_connections: String(
-    sessionsMax(memoryMb) + postgresSessionsMax(memoryMb) + SUPERUSER_SESSIONS + ENDING_SESSIONS,
-  ),
-  superuser_reserved_connections: String(SUPERUSER_SESSIONS),
+  port: POSTGRES_SOCKET.split('.').at(-1) ?? '',
+  max_connections: String(sessionsMax(memoryMb) + clientSessionsMax(memoryMb) + SPARE_SESSIONS),
+  superuser_reserved_connections: '3',
   client_connection_check_interval: '1s',
   max_prepared_transactions: '0',
 })

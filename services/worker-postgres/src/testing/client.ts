@@ -3,7 +3,7 @@ import type { ConnectionRole } from '@db-forge/contract'
 import { FrameType } from '@db-forge/contract/wire/frame'
 import type { Link } from '@db-forge/worker-kit/testing/link'
 import pg from 'pg'
-import { folderAt, SERVER_PORT } from '../folder.ts'
+import { folderAt } from '../folder.ts'
 
 const PASSWORD = 'correct horse'
 
@@ -25,7 +25,7 @@ export async function connectClient(
   { database = 'main', password = PASSWORD } = {},
 ): Promise<pg.Client> {
   const host = folderAt(dir).runDir
-  const client = new pg.Client({ host, port: SERVER_PORT, user, database, password })
+  const client = new pg.Client({ host, port: 5432, user, database, password })
   client.on('error', () => undefined)
   await client.connect()
   return client

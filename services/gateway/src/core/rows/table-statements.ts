@@ -1,73 +1,60 @@
-import type { ColumnDefinition, InputValue, TableAlter, TableCreate } from '@db-forge/contract'
-import { AppError } from '../app-error.ts'
-import { quote } from './identifier.ts'
+import type { ColumnDefinition, TableAlter, TableCreate, TableInfo } from '@db-forge/contract'
+import type { Dialect } from './dialect.ts'
 
 /** The statements that make a table and its indexes, to be run together. */
-export function createTableStatements(table: TableCreate): string[] {
-  const parts = table.columns.map(columnSql)
-  if (table.primaryKey) parts.push(`primary key (${table.primaryKey.map(quote).join(', ')})`)
+export function createTableStatements(dialect: Dialect, table: TableCreate): string[] {
+  const parts = table.columns.map((column) => columnSql(dialect, column))
+  if (table.primaryKey) parts.push(`primary key (${namesSql(dialect, table.primaryKey)})`)
   const guard = table.ifNotExists ? 'if not exists ' : ''
-  const create = `create table ${guard}${quote(table.name)} (${parts.join(', ')})`
+  const name = dialect.table(table.name)
   const indexes = table.indexes.map((index) => {
-    const name = index.name ?? [table.name, ...index.columns, 'idx'].join('_')
-    const columns = index.columns.map(quote).join(', ')
-    return `create ${index.unique ? 'unique ' : ''}index ${guard}${quote(name)} on ${quote(table.name)} (${columns})`
+    const indexName = index.name ?? dialect.indexName(table.name, index.columns)
+    const unique = index.unique ? 'unique ' : ''
+    return `create ${unique}index ${guard}${dialect.quote(indexName)} on ${name} (${namesSql(dialect, index.columns)})`
   })
-  return [create, ...indexes]
+  return [`create table ${guard}${name} (${parts.join(', ')})`, ...indexes]
 }
 
-export function alterTableStatement(table: string, change: TableAlter): string {
-  const alter = `alter table ${quote(table)}`
+export function alterTableStatements(
+  dialect: Dialect,
+  table: string,
+  change: TableAlter,
+): string[] {
+  const alter = `alter table ${dialect.table(table)}`
   switch (change.action) {
     case 'addColumn':
-      return `${alter} add column ${columnSql(change.column)}`
+      return [`${alter} add column ${columnSql(dialect, change.column)}`]
     case 'dropColumn':
-      return `${alter} drop column ${quote(change.column)}`
+      return [`${alter} drop column ${dialect.quote(change.column)}`]
     case 'renameColumn':
-      return `${alter} rename column ${quote(change.column)} to ${quote(change.to)}`
+      return [
+        `${alter} rename column ${dialect.quote(change.column)} to ${dialect.quote(change.to)}`,
+      ]
     case 'renameTable':
-      return `${alter} rename to ${quote(change.to)}`
+      return dialect.renameTable(table, change.to)
   }
 }
 
-export function dropStatement(name: string, kind: 'table' | 'view' | 'virtual'): string {
-  return `drop ${kind === 'view' ? 'view' : 'table'} ${quote(name)}`
+export function dropStatement(dialect: Dialect, { name, kind }: TableInfo): string {
+  return `drop ${dialect.kinds[kind]} ${dialect.table(name)}`
 }
 
-function columnSql(column: ColumnDefinition): string {
-  const parts = [quote(column.name), column.type]
+const namesSql = (dialect: Dialect, names: readonly string[]) => names.map(dialect.quote).join(', ')
+
+function columnSql(dialect: Dialect, column: ColumnDefinition): string {
+  const parts = [dialect.quote(column.name), column.type]
   if (column.primaryKey) parts.push('primary key')
-  if (column.autoIncrement) parts.push('autoincrement')
+  if (column.autoIncrement) parts.push(dialect.autoIncrement)
   if (column.notNull) parts.push('not null')
   if (column.unique) parts.push('unique')
-  if (column.default !== undefined) parts.push(`default ${literalSql(column.default)}`)
-  if (column.references) parts.push(referencesSql(column.references))
+  if (column.default !== undefined) parts.push(`default ${dialect.defaultLiteral(column.default)}`)
+  if (column.references) parts.push(referencesSql(dialect, column.references))
   return parts.join(' ')
 }
 
-function referencesSql(to: NonNullable<ColumnDefinition['references']>): string {
-  const column = to.column === undefined ? '' : ` (${quote(to.column)})`
+function referencesSql(dialect: Dialect, to: NonNullable<ColumnDefinition['references']>): string {
+  const column = to.column === undefined ? '' : ` (${dialect.quote(to.column)})`
   const onDelete = to.onDelete ? ` on delete ${to.onDelete}` : ''
   const onUpdate = to.onUpdate ? ` on update ${to.onUpdate}` : ''
-  return `references ${quote(to.table)}${column}${onDelete}${onUpdate}`
-}
-
-/** DDL cannot bind values, so a default is written out. */
-function literalSql(value: InputValue): string {
-  if (value === null) return 'null'
-  if (typeof value === 'boolean') return value ? '1' : '0'
-  if (typeof value === 'number' || typeof value === 'bigint') return String(value)
-  if (typeof value === 'string') return textSql(value)
-  if ('$integer' in value) return value.$integer
-  if ('$text' in value) return textSql(value.$text)
-  if ('$blob' in value) return `x'${Buffer.from(value.$blob, 'base64').toString('hex')}'`
-  if (!Number.isFinite(Number(value.$real)))
-    throw new AppError('request.invalid', 'A default must be finite')
-  return value.$real
-}
-
-function textSql(text: string): string {
-  if (text.includes('\0'))
-    throw new AppError('request.invalid', 'A default cannot hold a NUL character')
-  return `'${text.replaceAll("'", "''")}'`
+  return `references ${dialect.table(to.table)}${column}${onDelete}${onUpdate}`
 }

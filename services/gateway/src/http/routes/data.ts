@@ -19,6 +19,9 @@ export function dataRoutes(app: FastifyInstance, path: QueryPath): void {
   mount(app, tables.get, ({ params }, context) =>
     dataFor(callerOf(context)).table(params.name, params.table),
   )
+  mount(app, tables.extensions, ({ params }, context) =>
+    dataFor(callerOf(context)).extensions(params.name),
+  )
   mount(app, tables.create, ({ params, body }, context) =>
     dataFor(callerOf(context)).create(params.name, body),
   )

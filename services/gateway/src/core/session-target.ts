@@ -1,0 +1,46 @@
+import { join } from 'node:path'
+import { clientSessionsMax, POSTGRES_SOCKET } from '@db-forge/contract/wire'
+import type { EngineRegistry } from '../engines/engine-recipe.ts'
+import type { DatabaseRow } from '../store/metadata-store.ts'
+import { AppError } from './app-error.ts'
+import type { Catalog } from './catalog.ts'
+import type { Lifecycle } from './lifecycle.ts'
+
+/** Where the server of a database takes clients. */
+export interface SessionTarget {
+  readonly databaseId: string
+  readonly socketPath: string
+  readonly database: string
+  readonly sessionsMax: number
+}
+
+export interface SessionTargetsOptions {
+  readonly catalog: Catalog
+  readonly lifecycle: Lifecycle
+  readonly engines: EngineRegistry
+  readonly runDirOf: (id: DatabaseRow['id']) => string
+}
+
+/** From a database's name to its server, which is started if it should run and does not. */
+export class SessionTargets {
+  readonly #o: SessionTargetsOptions
+
+  constructor(options: SessionTargetsOptions) {
+    this.#o = options
+  }
+
+  /** @throws AppError */
+  async find(name: string): Promise<SessionTarget> {
+    const row = this.#o.catalog.findByName(name)
+    if (!row || row.desired === 'deleted') throw new AppError('database.not_found', `“${name}”`)
+    if (!this.#o.engines[row.engine].hasSessions)
+      throw new AppError('engine.unsupported', `database "${row.name}" is a ${row.engine} database`)
+    await this.#o.lifecycle.link(row)
+    return {
+      databaseId: row.id,
+      socketPath: join(this.#o.runDirOf(row.id), POSTGRES_SOCKET),
+      database: row.name,
+      sessionsMax: clientSessionsMax(row.limits.memoryMb),
+    }
+  }
+}

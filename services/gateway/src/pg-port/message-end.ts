@@ -1,0 +1,18 @@
+const READY = 0x5a
+const READY_BYTES = 6
+const READY_LENGTH = 5
+/** What a server says unasked: a notification, a notice, a parameter that has changed. */
+const ASIDES: ReadonlySet<number | undefined> = new Set([0x41, 0x4e, 0x53])
+
+/**
+ * Whether a server's bytes so far end where a message does, as far as can be told without reading them all. Only there can
+ * something be said in the server's name: elsewhere it would be taken for part of a row.
+ */
+export function endsMessage(bytes: Buffer, before: boolean): boolean {
+  const at = bytes.length - READY_BYTES
+  if (at >= 0 && bytes[at] === READY && bytes.readUInt32BE(at + 1) === READY_LENGTH) return true
+  return before && ASIDES.has(bytes[0]) && isOneMessage(bytes)
+}
+
+const isOneMessage = (bytes: Buffer) =>
+  bytes.length > 4 && bytes.readUInt32BE(1) === bytes.length - 1
