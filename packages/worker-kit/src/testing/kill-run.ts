@@ -140,7 +140,10 @@ class KillRun<W extends KilledWorker> {
       random: this.#random,
       insert: this.#target.insert,
     })
-    const loaded = load.run(() => worker.sql())
+    await load.connect(() => worker.sql())
+    const loaded = load.run()
+    // Until it is waited for.
+    loaded.catch(() => undefined)
     const { least, most } = this.#target.loadMs
     await pause(least + this.#random() * (most - least))
     const killedAt = performance.now()
