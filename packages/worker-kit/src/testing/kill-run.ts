@@ -140,7 +140,9 @@ class KillRun<W extends KilledWorker> {
       random: this.#random,
       insert: this.#target.insert,
     })
-    const loaded = load.run(() => worker.sql())
+    // Connected before the time begins after which it is killed.
+    const links = [worker.sql(), worker.sql(), worker.sql(), worker.sql()] as const
+    const loaded = load.run(await Promise.all(links))
     const { least, most } = this.#target.loadMs
     await pause(least + this.#random() * (most - least))
     const killedAt = performance.now()

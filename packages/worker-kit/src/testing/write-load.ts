@@ -15,6 +15,9 @@ export interface WriteLoadOptions {
   readonly insert: string
 }
 
+/** To the lane that writes. */
+export type WriteLinks = readonly [Link, Link, Link, Link]
+
 /** Writes of each kind at once over several connections. */
 export class WriteLoad {
   readonly #ledger: Ledger
@@ -30,10 +33,9 @@ export class WriteLoad {
     this.#insert = insert
   }
 
-  /** @param connect to the lane that writes. Ends when every connection has been closed, or when it is to. */
-  async run(connect: () => Promise<Link>): Promise<void> {
-    const links = await Promise.all([connect(), connect(), connect(), connect()])
-    const [first, second, third, fourth] = links as [Link, Link, Link, Link]
+  /** Ends when every connection has been closed, or when it is to. */
+  async run(links: WriteLinks): Promise<void> {
+    const [first, second, third, fourth] = links
     await Promise.all([
       ...Array.from({ length: 12 }, () => this.#repeat(first, () => this.#single(first))),
       ...Array.from({ length: 12 }, () => this.#repeat(second, () => this.#single(second))),
