@@ -140,8 +140,9 @@ class KillRun<W extends KilledWorker> {
       random: this.#random,
       insert: this.#target.insert,
     })
-    await load.connect(() => worker.sql())
-    const loaded = load.run()
+    // Connected before the time begins after which it is killed.
+    const links = [worker.sql(), worker.sql(), worker.sql(), worker.sql()] as const
+    const loaded = load.run(await Promise.all(links))
     // Until it is waited for.
     loaded.catch(() => undefined)
     const { least, most } = this.#target.loadMs

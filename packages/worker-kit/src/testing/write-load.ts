@@ -15,13 +15,15 @@ export interface WriteLoadOptions {
   readonly insert: string
 }
 
+/** To the lane that writes. */
+export type WriteLinks = readonly [Link, Link, Link, Link]
+
 /** Writes of each kind at once over several connections. */
 export class WriteLoad {
   readonly #ledger: Ledger
   readonly #nextId: () => number
   readonly #random: () => number
   readonly #insert: string
-  #links: readonly Link[] = []
   #stopping = false
 
   constructor({ ledger, nextId, random, insert }: WriteLoadOptions) {
@@ -31,21 +33,16 @@ export class WriteLoad {
     this.#insert = insert
   }
 
-  /** @param connect to the lane that writes */
-  async connect(connect: () => Promise<Link>): Promise<void> {
-    this.#links = await Promise.all([connect(), connect(), connect(), connect()])
-  }
-
   /** Ends when every connection has been closed, or when it is to. */
-  async run(): Promise<void> {
-    const [first, second, third, fourth] = this.#links as [Link, Link, Link, Link]
+  async run(links: WriteLinks): Promise<void> {
+    const [first, second, third, fourth] = links
     await Promise.all([
       ...Array.from({ length: 12 }, () => this.#repeat(first, () => this.#single(first))),
       ...Array.from({ length: 12 }, () => this.#repeat(second, () => this.#single(second))),
       ...Array.from({ length: 2 }, () => this.#repeat(third, () => this.#batch(third))),
       this.#repeat(fourth, () => this.#transaction(fourth)),
     ])
-    for (const link of this.#links) link.close()
+    for (const link of links) link.close()
   }
 
   /** What is under way is answered first: where the worker goes on, it would else be done at some later time. */
