@@ -26,9 +26,12 @@ const SpawnForm = dynamic(() => import('./spawn-form').then((module) => module.S
 export function DatabasesPage() {
   const { data: databases, error, refetch } = useDatabases()
   const [spawning, setSpawning] = useState(false)
+  // A database is in the list before its spawn is answered; the form stays until then, with what it may have to say.
+  const [unanswered, setUnanswered] = useState(false)
   const [spawned, setSpawned] = useState<SpawnedDatabase | null>(null)
   const take = (database: SpawnedDatabase) => {
     setSpawning(false)
+    setUnanswered(false)
     // Only here is the password to be had: it is shown before anything else.
     if (database.credentials) setSpawned(database)
   }
@@ -56,11 +59,11 @@ export function DatabasesPage() {
           }
         />
       ) : null}
-      {databases ? (
-        <Databases databases={databases} onSpawned={take} />
-      ) : error ? null : (
-        <Waiting />
-      )}
+      {databases?.length === 0 || unanswered ? (
+        <FirstDatabase onSpawn={() => setUnanswered(true)} onSpawned={take} />
+      ) : null}
+      {databases && databases.length > 0 ? <DatabaseList databases={databases} /> : null}
+      {databases || error ? null : <Waiting />}
       <PlatformLine />
       {spawning ? <SpawnDialog onSpawned={take} onClose={() => setSpawning(false)} /> : null}
       {spawned ? <SpawnedDialog spawned={spawned} onClose={() => setSpawned(null)} /> : null}
@@ -72,30 +75,6 @@ function summaryOf(databases: readonly Database[]): string {
   const byState = new Map<string, number>()
   for (const { state } of databases) byState.set(state, (byState.get(state) ?? 0) + 1)
   return [...byState].map(([state, count]) => `${formatCount(count)} ${state}`).join(' · ')
-}
-
-interface DatabasesProps {
-  readonly databases: readonly Database[]
-  readonly onSpawned: (database: SpawnedDatabase) => void
-}
-
-function Databases({ databases, onSpawned }: DatabasesProps) {
-  // A database is in the list before its spawn is answered; the form stays until then, with what it may have to say.
-  const [unanswered, setUnanswered] = useState(false)
-  return (
-    <>
-      {databases.length === 0 || unanswered ? (
-        <FirstDatabase
-          onSpawn={() => setUnanswered(true)}
-          onSpawned={(database) => {
-            setUnanswered(false)
-            onSpawned(database)
-          }}
-        />
-      ) : null}
-      {databases.length > 0 ? <DatabaseList databases={databases} /> : null}
-    </>
-  )
 }
 
 interface FirstDatabaseProps {

@@ -148,9 +148,11 @@ function useSpawn(onSpawned: (database: SpawnedDatabase) => void) {
     // The password is for the eyes alone, not for what is kept.
     gcTime: 0,
     onSuccess: (spawned) => {
-      const { credentials: _credentials, ...database } = spawned
+      const { credentials, ...database } = spawned
       rememberDatabase(queryClient, database)
-      notify(`${database.name} is ${database.state}`, database.reason ?? undefined)
+      // Where there is a password, what shows it says this too.
+      if (!credentials)
+        notify(`${database.name} is ${database.state}`, database.reason ?? undefined)
       onSpawned(spawned)
     },
   })
