@@ -6,7 +6,6 @@ describe('the launch contract', () => {
   test('is read into a config', () => {
     expect(readConfig({ ...launchEnv('/data'), DBFORGE_CONTAINED: '1' })).toEqual({
       databaseId: 'db_abcdefghij12',
-      engine: 'sqlite',
       dir: '/data',
       specHash: 'abc',
       maxSizeMb: 256,

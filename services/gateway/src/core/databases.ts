@@ -30,6 +30,8 @@ import type { Telemetry } from './telemetry.ts'
 
 type Name = z.output<typeof DatabaseName>
 
+const NEW_OWNER = { role: 'owner', endSessions: false } as const
+
 export interface DatabasesOptions {
   readonly catalog: Catalog
   readonly store: MetadataStore
@@ -206,10 +208,7 @@ export class Databases {
         reason: null,
         limits,
       })
-      await this.#firstStart(row)
-      const credentials = this.#o.engines[engine].hasSessions
-        ? { credentials: await this.renewPassword(name, { role: 'owner', endSessions: false }) }
-        : {}
+      const credentials = await this.#firstStart(row)
       return { created: true, database: { ...this.get(name), ...credentials } }
     } catch (error) {
       const winner = error instanceof NameTakenError ? catalog.findByName(name) : undefined
@@ -220,9 +219,11 @@ export class Databases {
   }
 
   /** A spawn that fails leaves nothing behind: no row, and if the runtime answers no container or folder. */
-  async #firstStart(row: DatabaseRow): Promise<void> {
+  async #firstStart(row: DatabaseRow): Promise<Pick<SpawnedDatabase, 'credentials'>> {
     try {
       await this.#o.lifecycle.converge(row.id)
+      if (!this.#o.engines[row.engine].hasSessions) return {}
+      return { credentials: await this.renewPassword(row.name, NEW_OWNER) }
     } catch (error) {
       await this.#o.catalog.update(row.id, { desired: 'deleted', state: 'deleting' })
       await this.#o.lifecycle.converge(row.id).catch(() => {})

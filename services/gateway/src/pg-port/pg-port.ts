@@ -171,7 +171,7 @@ export class PgPort {
   ): Promise<{ target: PgTarget; server: ServerConnection }> {
     for (let left = TRIES; ; left -= 1) {
       const target = await inTime(this.#target(parameters, serverName, late), late)
-      const server = new ServerConnection(target.socketPath, () => client.writableLength > 0)
+      const server = new ServerConnection(target.socketPath, client)
       if (await server.connected()) return { target, server }
       if (left === 0 || late.aborted || client.destroyed) throw new PgRefusal('57P03', STARTING)
       await sleep(RETRY_MS)

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 
 const READ_BYTES = 64 * 1024
 
@@ -7,8 +8,9 @@ const READ_BYTES = 64 * 1024
 export type TakeBytes = (bytes: Buffer) => boolean
 
 /**
- * A connection to a database's server. It reads into one buffer again and again for as long as what was read before has
- * left: a new one for each answer would be most of the work of passing it on.
+ * A connection to a database's server. It reads into one buffer again and again: a new one for each answer would be most
+ * of the work of passing it on. What a client has not taken at once holds the buffer, and another one takes its place; one
+ * whose answers are encrypted never has by then, so it gets them copied.
  */
 export class ServerConnection {
   readonly socket: Socket
@@ -18,16 +20,20 @@ export class ServerConnection {
   isAtMessageEnd = true
   #buffer = Buffer.allocUnsafeSlow(READ_BYTES)
 
-  /** @param isHeld whether somebody still holds what was read last */
-  constructor(path: string, isHeld: () => boolean) {
+  constructor(path: string, client: Socket) {
+    const copies = client instanceof TLSSocket
     this.socket = connect({
       path,
       onread: {
         buffer: () => {
-          if (isHeld()) this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+          if (!copies && client.writableLength > 0)
+            this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES)
           return this.#buffer
         },
-        callback: (length, buffer) => this.take?.(Buffer.from(buffer.buffer, 0, length)) ?? false,
+        callback: (length, { buffer }) => {
+          const read = Buffer.from(buffer, 0, length)
+          return this.take?.(copies ? Buffer.from(read) : read) ?? false
+        },
       },
     })
     this.socket.on('error', () => this.socket.destroy())

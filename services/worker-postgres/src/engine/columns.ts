@@ -1,4 +1,5 @@
 import type { ColumnType } from '@db-forge/contract'
+import { uniqueKeys } from '@db-forge/worker-kit'
 import { type Field, readFields } from '../wire/responses.ts'
 import { columnType, type TypeNames } from './type-names.ts'
 
@@ -54,21 +55,4 @@ export function learntColumnsText(columns: Columns, names: TypeNames): string | 
 async function learn(columns: Columns, names: TypeNames): Promise<string> {
   await names.learn(columns.fields.map(({ typeOid, typeModifier }) => [typeOid, typeModifier]))
   return columnsText(columns, names) ?? '[]'
-}
-
-/** Members of a row that is an object: the names, made unique where several columns bear one. */
-function uniqueKeys(names: readonly string[]): string[] {
-  const taken = new Set(names)
-  const seen = new Set<string>()
-  return names.map((name) => {
-    if (!seen.has(name)) {
-      seen.add(name)
-      return name
-    }
-    let nth = 2
-    while (taken.has(`${name}_${nth}`)) nth += 1
-    const key = `${name}_${nth}`
-    taken.add(key)
-    return key
-  })
 }

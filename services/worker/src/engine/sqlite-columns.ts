@@ -1,4 +1,5 @@
 import type { ColumnType } from '@db-forge/contract'
+import { uniqueKeys } from '@db-forge/worker-kit'
 import type { NativeColumn } from './sqlite-native.ts'
 
 /** In the order of the guard's numbers. */
@@ -11,23 +12,6 @@ function declaredType(declared: string | null): ColumnType | null {
   if (/char|clob|text/i.test(declared)) return 'text'
   if (/blob/i.test(declared)) return 'blob'
   return /real|floa|doub/i.test(declared) ? 'real' : null
-}
-
-/** Members of a row that is an object: the names, made unique where several columns bear one. */
-function uniqueKeys(names: readonly string[]): string[] {
-  const taken = new Set(names)
-  const seen = new Set<string>()
-  return names.map((name) => {
-    if (!seen.has(name)) {
-      seen.add(name)
-      return name
-    }
-    let nth = 2
-    while (taken.has(`${name}_${nth}`)) nth += 1
-    const key = `${name}_${nth}`
-    taken.add(key)
-    return key
-  })
 }
 
 /** What the guard puts around the cells, and around the type of each column, which it may learn from the first row. */
