@@ -14,6 +14,8 @@ const config: NextConfig = {
   outputFileTracingExcludes: {
     '/*': ['../../node_modules/@img/**', '../../node_modules/sharp/**'],
   },
+  // Browsers ask for it beside whatever is no page of ours, such as an answer of the API.
+  rewrites: async () => [{ source: '/favicon.ico', destination: '/icon.svg' }],
   poweredByHeader: false,
   devIndicators: false,
 }
