@@ -22,16 +22,22 @@ export type RuntimeKind = z.output<typeof RuntimeKind>
 export const DatabaseState = z.enum([
   'starting',
   'running',
+  'asleep',
   'stopping',
   'stopped',
   'pruned',
   'failed',
   'deleting',
+  'deleted',
 ])
 export type DatabaseState = z.output<typeof DatabaseState>
 
 /** No query may take longer, whoever sets its limit. */
 export const QUERY_TIMEOUT_MS_MAX = 3_600_000
+
+/** Shorter sleep would be spent on waking up. */
+export const SLEEP_AFTER_MS_MIN = 1000
+const SLEEP_AFTER_MS_MAX = 366 * 86_400_000
 
 export const Limits = z.object({
   memoryMb: z.int().describe('Memory of the worker, MiB'),
@@ -45,6 +51,13 @@ export const Limits = z.object({
     .int()
     .default(0)
     .describe('Milliseconds that a statement of a PostgreSQL session may take; 0 for no limit'),
+  sleepAfterMs: z
+    .int()
+    .nullable()
+    .default(null)
+    .describe(
+      'Milliseconds without a query after which the database sleeps; 0 for never, null as the platform is set',
+    ),
 })
 export type Limits = z.output<typeof Limits>
 
@@ -64,6 +77,15 @@ const limitFields = {
     .describe(
       'Milliseconds that a statement of a PostgreSQL session may take, whatever the session sets; 0 for no limit',
     ),
+  sleepAfterMs: z
+    .int()
+    .min(0)
+    .max(SLEEP_AFTER_MS_MAX)
+    .refine((ms) => ms === 0 || ms >= SLEEP_AFTER_MS_MIN, `0, or at least ${SLEEP_AFTER_MS_MIN}`)
+    .nullable()
+    .describe(
+      'Milliseconds without a query after which the database sleeps; 0 for never, null as the platform is set',
+    ),
 }
 
 export const DatabaseSpawn = z
@@ -74,6 +96,7 @@ export const DatabaseSpawn = z
     maxSizeMb: limitFields.maxSizeMb.optional(),
     queryTimeoutMs: limitFields.queryTimeoutMs.optional(),
     sessionQueryTimeoutMs: limitFields.sessionQueryTimeoutMs.optional(),
+    sleepAfterMs: limitFields.sleepAfterMs.optional(),
   })
   .meta({ id: 'DatabaseSpawn' })
 export type DatabaseSpawn = z.output<typeof DatabaseSpawn>
@@ -85,6 +108,7 @@ export const DatabasePatch = z
     maxSizeMb: limitFields.maxSizeMb.optional(),
     queryTimeoutMs: limitFields.queryTimeoutMs.optional(),
     sessionQueryTimeoutMs: limitFields.sessionQueryTimeoutMs.optional(),
+    sleepAfterMs: limitFields.sleepAfterMs.optional(),
   })
   .refine((patch) => Object.values(patch).some((value) => value !== undefined), 'nothing to change')
   .meta({ id: 'DatabasePatch' })
@@ -101,12 +125,19 @@ export const Database = z
       .describe('As the worker reported it; null before its first start'),
     runtime: RuntimeKind,
     state: DatabaseState.describe('What was last seen'),
-    desired: z.enum(['running', 'stopped', 'pruned', 'deleted']).describe('What was asked for'),
+    desired: z
+      .enum(['running', 'asleep', 'stopped', 'pruned', 'deleted', 'purged'])
+      .describe(
+        'What is wanted; a database that is `asleep` runs again for whoever asks it something',
+      ),
     reason: z.string().nullable().describe('Why the state is not the desired one'),
     limits: Limits,
     connection: Connection.nullable().describe(
       "Where clients that speak the engine's own protocol connect; null where none can",
     ),
+    deletedAt: z.iso.datetime().nullable().describe('Set while it is deleted and can be had back'),
+    purgeAt: z.iso.datetime().nullable().describe('When its data are destroyed'),
+    generation: z.int().describe('Rises with each worker that replaces another one'),
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
     revision: z.int().describe('Rises with each change'),
@@ -123,12 +154,14 @@ export type SpawnedDatabase = z.output<typeof SpawnedDatabase>
 
 /** Which action a database allows in which state. The gateway enforces it; the dashboard reads it. */
 export const databaseActions = {
-  start: ['stopped', 'pruned', 'failed'],
-  stop: ['running', 'starting', 'failed'],
+  start: ['asleep', 'stopped', 'pruned', 'failed'],
+  sleep: ['running'],
+  stop: ['running', 'asleep', 'starting', 'failed'],
   restart: ['running', 'failed'],
-  prune: ['running', 'starting', 'stopped', 'failed'],
-  query: ['running'],
-  delete: ['running', 'starting', 'stopped', 'pruned', 'failed'],
+  prune: ['running', 'asleep', 'starting', 'stopped', 'failed'],
+  query: ['running', 'asleep'],
+  delete: ['running', 'asleep', 'starting', 'stopped', 'pruned', 'failed'],
+  undelete: ['deleted'],
 } as const satisfies Record<string, readonly DatabaseState[]>
 export type DatabaseAction = keyof typeof databaseActions
 
@@ -182,8 +215,12 @@ const exampleDatabase = {
     maxSizeMb: 1024,
     queryTimeoutMs: 30_000,
     sessionQueryTimeoutMs: 0,
+    sleepAfterMs: null,
   },
   connection: null,
+  deletedAt: null,
+  purgeAt: null,
+  generation: 1,
   createdAt: '2026-01-01T12:00:00.000Z',
   updatedAt: '2026-01-01T12:00:00.000Z',
   revision: 2,
@@ -214,6 +251,7 @@ export const databases = {
     tag: 'databases',
     scope: 'admin',
     summary: 'List databases by name',
+    description: 'Deleted ones are listed only by `state=deleted`, the one deleted first in front.',
     query: z.object({
       state: DatabaseState.optional(),
       engine: EngineName.optional(),
@@ -262,11 +300,29 @@ export const databases = {
     path: '/admin/databases/{name}',
     tag: 'databases',
     scope: 'admin',
-    summary: 'Delete a database and its data',
+    summary: 'Delete a database',
+    description:
+      'The worker ends and the name is free at once. The data stay until `purgeAt` and can be had back by undelete; with `force` they are destroyed now, those of databases of this name that were deleted before too.',
     params: byName,
+    query: z.object({ force: z.stringbool().default(false) }),
     response: z.undefined(),
     status: 204,
     errors: [unknown, 'runtime.unavailable'],
+  }),
+  undelete: route({
+    id: 'undeleteDatabase',
+    method: 'POST',
+    path: '/admin/databases/{name}/undelete',
+    tag: 'databases',
+    scope: 'admin',
+    summary: 'Bring a deleted database back',
+    description:
+      'Of several deleted databases of this name, the one deleted last unless `id` says which. Under another name if `name` says so, as it must where the old one is taken.',
+    params: byName,
+    body: z.strictObject({ id: DatabaseId.optional(), name: DatabaseName.optional() }).default({}),
+    response: Database,
+    status: 200,
+    errors: [unknown, 'database.conflict', 'runtime.unavailable', 'database.failed'],
   }),
   credentials: route({
     id: 'createCredentials',
@@ -323,6 +379,20 @@ export const databases = {
     response: Database,
     status: 200,
     errors: [unknown, 'runtime.unavailable'],
+  }),
+  sleep: route({
+    id: 'sleepDatabase',
+    method: 'POST',
+    path: '/admin/databases/{name}/sleep',
+    tag: 'databases',
+    scope: 'admin',
+    summary: 'Put a database to sleep',
+    description:
+      'As happens by itself after some time without a query: the worker ends, and whatever asks the database something wakes it and is answered.',
+    params: byName,
+    response: Database,
+    status: 200,
+    errors: [unknown, 'database.stopped', 'runtime.unavailable'],
   }),
   restart: route({
     id: 'restartDatabase',

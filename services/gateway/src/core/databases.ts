@@ -205,8 +205,8 @@ export class Databases {
         engineVersion: null,
         state: 'starting',
         desired: 'running',
-        reason: null,
         limits,
+        origin: null,
       })
       const credentials = await this.#firstStart(row)
       return { created: true, database: { ...this.get(name), ...credentials } }
@@ -289,6 +289,7 @@ function limitsOf(base: Limits, changes: DatabasePatch): Limits {
     maxSizeMb: changes.maxSizeMb ?? base.maxSizeMb,
     queryTimeoutMs: changes.queryTimeoutMs ?? base.queryTimeoutMs,
     sessionQueryTimeoutMs: changes.sessionQueryTimeoutMs ?? base.sessionQueryTimeoutMs,
+    sleepAfterMs: changes.sleepAfterMs === undefined ? base.sleepAfterMs : changes.sleepAfterMs,
   }
 }
 

@@ -1,23 +1,21 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type DatabaseRow, type MetadataStore, NameTakenError } from './metadata-store.ts'
+import { type DatabaseDraft, type MetadataStore, NameTakenError } from './metadata-store.ts'
 
-const draft = (
-  id: string,
-  name: string,
-): Omit<DatabaseRow, 'revision' | 'createdAt' | 'updatedAt'> => ({
+const draft = (id: string, name: string): DatabaseDraft => ({
   id: `db_${id.padEnd(12, '2')}`,
   name,
   engine: 'sqlite',
   engineVersion: null,
   state: 'starting',
   desired: 'running',
-  reason: null,
+  origin: null,
   limits: {
     memoryMb: 64,
     cpus: 1,
     maxSizeMb: 10,
     queryTimeoutMs: 30_000,
     sessionQueryTimeoutMs: 0,
+    sleepAfterMs: null,
   },
 })
 
@@ -64,7 +62,10 @@ export function metadataStoreContract(kind: string, make: () => Promise<Metadata
       for (const name of ['b', 'A_1', 'c', 'Ax1'])
         await store.databases.insert(draft(name.toLowerCase(), name))
       const row = await store.databases.insert(draft('z', 'zz'))
-      await store.databases.update(row.id, 1, { desired: 'deleted' })
+      await store.databases.update(row.id, 1, {
+        state: 'deleted',
+        deletedAt: '2030-01-01T00:00:00.000Z',
+      })
       const names = async (query: object) =>
         (await store.databases.list({ limit: 10, ...query })).map(({ name }) => name)
       expect(await names({})).toEqual(['A_1', 'Ax1', 'b', 'c'])

@@ -1,0 +1,23 @@
+import type { Kysely } from 'kysely'
+import type { SettingRepo } from '../metadata-store.ts'
+import type { Schema } from '../schema.ts'
+
+export function settingRepo(db: Kysely<Schema>): SettingRepo {
+  return {
+    async get(key) {
+      const found = await db
+        .selectFrom('settings')
+        .select('value')
+        .where('key', '=', key)
+        .executeTakeFirst()
+      return found?.value ?? null
+    },
+    async set(key, value) {
+      await db
+        .insertInto('settings')
+        .values({ key, value })
+        .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+        .execute()
+    },
+  }
+}
