@@ -1,4 +1,4 @@
-import { databases } from './databases.ts'
+import { databases } from './database-routes.ts'
 import { platform, session } from './platform.ts'
 import { queries } from './queries.ts'
 import type { Route } from './route.ts'

@@ -1,5 +1,6 @@
 export * from './api.ts'
 export * from './connections.ts'
+export * from './database-routes.ts'
 export * from './databases.ts'
 export * from './engine-limits.ts'
 export * from './errors.ts'
