@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Connection, ConnectionRole, Credentials } from './connections.ts'
+import { Connection, Credentials } from './connections.ts'
 
 export const DatabaseName = z
   .string()
