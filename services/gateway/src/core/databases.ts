@@ -16,7 +16,12 @@ import type {
 import type { z } from 'zod'
 import type { EngineRecipe, EngineRegistry } from '../engines/engine-recipe.ts'
 import { RuntimeUnavailableError, type WorkerRuntime } from '../runtime/worker-runtime.ts'
-import { type DatabaseRow, type MetadataStore, NameTakenError } from '../store/metadata-store.ts'
+import {
+  type DatabaseRow,
+  listKey,
+  type MetadataStore,
+  NameTakenError,
+} from '../store/metadata-store.ts'
 import { SETTINGS_MS } from '../worker-link/control-channel.ts'
 import { AppError } from './app-error.ts'
 import type { Catalog } from './catalog.ts'
@@ -77,7 +82,7 @@ export class Databases {
     const last = page.at(-1)
     return {
       items: page.map((row) => this.#o.catalog.present(row)),
-      nextCursor: rows.length > page.length && last ? writeCursor(last.name) : null,
+      nextCursor: rows.length > page.length && last ? writeCursor(listKey(last)) : null,
     }
   }
 
@@ -301,5 +306,5 @@ function differences(row: DatabaseRow, options: DatabaseSpawn): string[] {
     .map(([key]) => key)
 }
 
-const writeCursor = (name: string) => Buffer.from(name).toString('base64url')
+const writeCursor = (key: string) => Buffer.from(key).toString('base64url')
 const readCursor = (cursor: string) => Buffer.from(cursor, 'base64url').toString()
