@@ -6,10 +6,13 @@ import type { DatabaseState, EngineName } from '@db-forge/contract'
 import { VOLUME_MARKER } from '@db-forge/contract/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { Catalog } from './core/catalog.ts'
+import { CatalogResync } from './core/catalog-resync.ts'
 import { Credentials } from './core/credentials.ts'
 import { Databases } from './core/databases.ts'
+import { LeaseLeadership } from './core/leadership.ts'
 import { Lifecycle } from './core/lifecycle.ts'
 import { Platform } from './core/platform.ts'
 import { QueryPath } from './core/query-path.ts'
@@ -17,7 +20,10 @@ import { RunningQueries } from './core/running-queries.ts'
 import { SessionTargets } from './core/session-target.ts'
 import { Transactions } from './core/transactions.ts'
 import { engines } from './engines/registry.ts'
+import type { EventBus, PlatformEvent } from './events/event-bus.ts'
+import type { EventReference } from './events/event-reference.ts'
 import { createMemoryEventBus } from './events/memory-event-bus.ts'
+import { PostgresEventBus } from './events/postgres-event-bus.ts'
 import { Metrics } from './http/metrics.ts'
 import { createServer } from './http/server.ts'
 import { type OpenPort, SessionPort } from './pg-port/session-port.ts'
@@ -27,6 +33,7 @@ import { selectRuntime, type WorkerProgram } from './runtime/select-runtime.ts'
 import { lockData } from './store/data-lock.ts'
 import { KyselyStore } from './store/kysely-store.ts'
 import type { MetadataStore } from './store/metadata-store.ts'
+import { postgresDialect } from './store/postgres-dialect.ts'
 import { sqliteDialect } from './store/sqlite-dialect.ts'
 import { tokenFile } from './token-file.ts'
 import { readVersion } from './version.ts'
@@ -51,18 +58,19 @@ export interface Gateway {
 export async function composeGateway(config: Config, log: Logger): Promise<Gateway> {
   const layout = dataLayout(config.dataDir)
   await prepareFolders(layout)
-  const unlock = lockData(layout.metaDir)
+  const isShared = sharesStore(config)
+  // Several gateways that share a store share the data folder too; among them, one leads.
+  const unlock = isShared ? () => {} : lockData(layout.metaDir)
   const store = await openStore(config, log)
   const secrets = tokenFile(config.secretsDir)
   const credentials = new Credentials(store)
   const newToken = await credentials.prepare(config.adminToken, secrets)
   const { runtime, reason } = await chooseRuntime(config, layout, await instanceId(store), log)
-  const events = createMemoryEventBus((error) => log.error({ err: error }, 'event listener failed'))
+  const { events, closeEvents } = await openEvents(config, log, (event) => catalog.follow(event))
   const sessionPort = new SessionPort({ ...config, config: config.pg })
-  const catalog = new Catalog(store, events, runtime.kind, ({ name, engine }) =>
-    engines[engine].hasSessions ? sessionPort.connectionTo(name) : null,
-  )
-  await catalog.load()
+  const connectionOf = ({ name, engine }: Pick<DatabaseRow, 'name' | 'engine'>) =>
+    engines[engine].hasSessions ? sessionPort.connectionTo(name) : null
+  const catalog = new Catalog(store, events, runtime.kind, connectionOf, { isShared })
   const links = new WorkerLinks({
     runDirOf: layout.runDir,
     onDown: (id, cause) => {

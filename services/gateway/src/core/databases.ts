@@ -216,7 +216,7 @@ export class Databases {
       const credentials = await this.#firstStart(row)
       return { created: true, database: { ...this.get(name), ...credentials } }
     } catch (error) {
-      const winner = error instanceof NameTakenError ? catalog.findByName(name) : undefined
+      const winner = error instanceof NameTakenError ? await catalog.lookup(name) : undefined
       if (!winner) throw error
       await lifecycle.converge(winner.id)
       return { created: false, database: await this.#adopt(winner, options) }

@@ -31,7 +31,7 @@ export class SessionTargets {
 
   /** @throws AppError */
   async find(name: string): Promise<SessionTarget> {
-    const row = this.#o.catalog.findByName(name)
+    const row = await this.#o.catalog.lookup(name)
     if (!row || row.desired === 'deleted') throw new AppError('database.not_found', `“${name}”`)
     if (!this.#o.engines[row.engine].hasSessions)
       throw new AppError('engine.unsupported', `database "${row.name}" is a ${row.engine} database`)

@@ -8,7 +8,7 @@ import {
 import type { FastifyInstance } from 'fastify'
 import { Server, type Socket } from 'socket.io'
 import { type Credentials, sessionKey } from '../core/credentials.ts'
-import type { EventBus } from '../events/event-bus.ts'
+import type { EventBus, PlatformEvent } from '../events/event-bus.ts'
 import { isSameOrigin, sessionSecret } from './auth.ts'
 
 export interface RealtimeOptions {
@@ -45,14 +45,7 @@ export class Realtime {
       this.#sendSnapshot(socket)
       socket.on('resync', () => this.#sendSnapshot(socket))
     })
-    const unsubscribe = options.events.subscribe((event) => {
-      this.#seq += 1
-      const change: RealtimeChange =
-        event.type === 'database.changed'
-          ? { seq: this.#seq, type: 'changed', database: event.database }
-          : { seq: this.#seq, type: 'deleted', id: event.id, name: event.name }
-      this.#io.emit('change', change)
-    })
+    const unsubscribe = options.events.subscribe((event) => this.#tell(event))
     app.addHook('preClose', async () => {
       unsubscribe()
       await this.#io.close()
@@ -62,6 +55,18 @@ export class Realtime {
   /** Ends the connections that a session had opened. */
   endSession(secret: string): void {
     this.#io.in(sessionKey(secret)).disconnectSockets(true)
+  }
+
+  #tell(event: PlatformEvent): void {
+    if (event.type === 'database.changed')
+      this.#emit({ seq: this.#seq + 1, type: 'changed', database: event.database })
+    else if (event.type === 'database.deleted')
+      this.#emit({ seq: this.#seq + 1, type: 'deleted', id: event.id, name: event.name })
+  }
+
+  #emit(change: RealtimeChange): void {
+    this.#seq = change.seq
+    this.#io.emit('change', change)
   }
 
   #sendSnapshot(socket: LiveSocket): void {
