@@ -6,11 +6,12 @@ import type { DatabaseState, EngineName } from '@db-forge/contract'
 import { VOLUME_MARKER } from '@db-forge/contract/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { composeLife, type Life } from './compose-life.ts'
 import type { Config } from './config.ts'
 import { Catalog } from './core/catalog.ts'
 import { Credentials } from './core/credentials.ts'
 import { Databases } from './core/databases.ts'
-import { Lifecycle } from './core/lifecycle.ts'
+import type { Leadership } from './core/leadership.ts'
 import { Platform } from './core/platform.ts'
 import { QueryPath } from './core/query-path.ts'
 import { RunningQueries } from './core/running-queries.ts'
@@ -59,23 +60,22 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   const { runtime, reason } = await chooseRuntime(config, layout, await instanceId(store), log)
   const events = createMemoryEventBus((error) => log.error({ err: error }, 'event listener failed'))
   const sessionPort = new SessionPort({ ...config, config: config.pg })
-  const catalog = new Catalog(store, events, runtime.kind, ({ name, engine }) =>
+  const catalog = new Catalog(store, events, runtime.kind, (name, engine) =>
     engines[engine].hasSessions ? sessionPort.connectionTo(name) : null,
   )
-  await catalog.load()
+  await catalog.reload()
   const links = new WorkerLinks({
     runDirOf: layout.runDir,
     onDown: (id, cause) => {
       log.warn({ databaseId: id, err: cause }, 'connection to the worker lost')
-      lifecycle.wake(id)
+      life.lost(id)
     },
     onNotice: (id, notice) => {
       log.warn({ databaseId: id, ...notice }, 'notice of a worker')
       telemetry.noticed(notice.kind)
     },
-    onSilent: (id) => lifecycle.replaceSilent(id),
+    onSilent: (id) => life.lifecycle.replaceSilent(id),
   })
-  const lifecycle = new Lifecycle({ catalog, runtime, engines, links, log })
   const running = new RunningQueries()
   const metrics = new Metrics({
     databasesByState: () => countStates(catalog),
@@ -83,11 +83,31 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     openCircuits: () => links.openCircuits,
   })
   const { telemetry, sessions } = metrics
-  const parts = { catalog, store, lifecycle, runtime, engines, telemetry, running }
+  const leadership: Leadership = {
+    term: 1,
+    start: async () => {},
+    onChange: () => () => {},
+    close: async () => {},
+  }
+  const life: Life = composeLife({
+    config,
+    catalog,
+    store,
+    runtime,
+    links,
+    events,
+    leadership,
+    log,
+    isBusy: (id) => running.has(id) || transactions.isOpen(id) || sessionPort.isBusy(id),
+  })
+  const { lifecycle, activity, pool } = life
+  const parts = { catalog, store, lifecycle, runtime, engines, telemetry, running, activity, pool }
   const targets = new SessionTargets({ ...parts, runDirOf: layout.runDir })
   const diskUsage = (id: string) => folderSize(layout.databaseDir(id))
-  const databases = new Databases({ ...parts, diskUsage })
+  const { deletedKeptMs } = config
+  const databases = new Databases({ ...parts, diskUsage, deletedKeptMs })
   const queryPath = new QueryPath({ databases, lifecycle, telemetry, running })
+  const transactions = new Transactions({ databases, path: queryPath })
   const version = readVersion()
   const stopping = new AbortController()
   const app = await createServer({
@@ -100,7 +120,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     credentials,
     databases,
     queryPath,
-    transactions: new Transactions({ databases, path: queryPath }),
+    transactions,
     platform: new Platform({
       version,
       dataDir: config.dataDir,
@@ -108,6 +128,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
       runtime,
       runtimeReason: reason,
       catalog,
+      pool: () => pool.sizes,
       diskUsage,
       requests: () => metrics.requests,
     }),
@@ -117,7 +138,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   })
   return {
     app,
-    start: () => lifecycle.start(),
+    start: () => life.start(),
     listenForSessions: () => sessionPort.listen(targets, sessions, log),
     newToken,
     tokenPath: secrets.path,
@@ -126,7 +147,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     async close() {
       stopping.abort()
       await Promise.all([app.close(), sessionPort.close()])
-      await lifecycle.close()
+      await life.close()
       await store.close()
       unlock()
     },
