@@ -6,35 +6,25 @@ import type { DatabaseState, EngineName } from '@db-forge/contract'
 import { VOLUME_MARKER } from '@db-forge/contract/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { systemClock } from './clock.ts'
+import { composeLife, type Life } from './compose-life.ts'
+import { openStore } from './compose-store.ts'
 import type { Config } from './config.ts'
 import { Catalog } from './core/catalog.ts'
-import { CatalogResync } from './core/catalog-resync.ts'
 import { Credentials } from './core/credentials.ts'
 import { Databases } from './core/databases.ts'
-import { LeaseLeadership } from './core/leadership.ts'
-import { Lifecycle } from './core/lifecycle.ts'
 import { Platform } from './core/platform.ts'
 import { QueryPath } from './core/query-path.ts'
 import { RunningQueries } from './core/running-queries.ts'
 import { SessionTargets } from './core/session-target.ts'
 import { Transactions } from './core/transactions.ts'
 import { engines } from './engines/registry.ts'
-import type { EventBus, PlatformEvent } from './events/event-bus.ts'
-import type { EventReference } from './events/event-reference.ts'
-import { createMemoryEventBus } from './events/memory-event-bus.ts'
-import { PostgresEventBus } from './events/postgres-event-bus.ts'
 import { Metrics } from './http/metrics.ts'
 import { createServer } from './http/server.ts'
 import { type OpenPort, SessionPort } from './pg-port/session-port.ts'
 import { type DataLayout, dataLayout } from './runtime/data-layout.ts'
 import { folderSize } from './runtime/folder-size.ts'
 import { selectRuntime, type WorkerProgram } from './runtime/select-runtime.ts'
-import { lockData } from './store/data-lock.ts'
-import { KyselyStore } from './store/kysely-store.ts'
 import type { MetadataStore } from './store/metadata-store.ts'
-import { postgresDialect } from './store/postgres-dialect.ts'
-import { sqliteDialect } from './store/sqlite-dialect.ts'
 import { tokenFile } from './token-file.ts'
 import { readVersion } from './version.ts'
 import { WorkerLinks } from './worker-link/worker-links.ts'
@@ -48,8 +38,8 @@ export interface Gateway {
   readonly runtimeReason: string
   /** Opens the port for PostgreSQL's clients; null where there is to be none. */
   listenForSessions(): Promise<OpenPort | null>
-  /** Finds or starts the databases that should run, and goes on seeing to them. */
-  start(): void
+  /** Finds or starts the databases that should run, and goes on seeing to them, while it leads. */
+  start(): Promise<void>
   /** Drains requests, then lets go of workers and store. */
   close(): Promise<void>
 }
@@ -58,32 +48,33 @@ export interface Gateway {
 export async function composeGateway(config: Config, log: Logger): Promise<Gateway> {
   const layout = dataLayout(config.dataDir)
   await prepareFolders(layout)
-  const isShared = sharesStore(config)
-  // Several gateways that share a store share the data folder too; among them, one leads.
-  const unlock = isShared ? () => {} : lockData(layout.metaDir)
-  const store = await openStore(config, log)
+  const { store, events, leadership, isShared, ...opened } = await openStore(
+    config.storeUrl,
+    layout.metaDir,
+    (reference) => catalog.follow(reference),
+    log,
+  )
   const secrets = tokenFile(config.secretsDir)
   const credentials = new Credentials(store)
   const newToken = await credentials.prepare(config.adminToken, secrets)
   const { runtime, reason } = await chooseRuntime(config, layout, await instanceId(store), log)
-  const { events, closeEvents } = await openEvents(config, log, (event) => catalog.follow(event))
   const sessionPort = new SessionPort({ ...config, config: config.pg })
-  const connectionOf = ({ name, engine }: Pick<DatabaseRow, 'name' | 'engine'>) =>
+  const connectionOf = (name: string, engine: EngineName) =>
     engines[engine].hasSessions ? sessionPort.connectionTo(name) : null
   const catalog = new Catalog(store, events, runtime.kind, connectionOf, { isShared })
+  await catalog.reload()
   const links = new WorkerLinks({
     runDirOf: layout.runDir,
     onDown: (id, cause) => {
       log.warn({ databaseId: id, err: cause }, 'connection to the worker lost')
-      lifecycle.wake(id)
+      life.lost(id)
     },
     onNotice: (id, notice) => {
       log.warn({ databaseId: id, ...notice }, 'notice of a worker')
       telemetry.noticed(notice.kind)
     },
-    onSilent: (id) => lifecycle.replaceSilent(id),
+    onSilent: (id) => life.lifecycle.replaceSilent(id),
   })
-  const lifecycle = new Lifecycle({ catalog, runtime, engines, links, log })
   const running = new RunningQueries()
   const metrics = new Metrics({
     databasesByState: () => countStates(catalog),
@@ -91,11 +82,25 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     openCircuits: () => links.openCircuits,
   })
   const { telemetry, sessions } = metrics
-  const parts = { catalog, store, lifecycle, runtime, engines, telemetry, running }
+  const life: Life = composeLife({
+    config,
+    catalog,
+    store,
+    runtime,
+    links,
+    events,
+    leadership,
+    log,
+    isBusy: (id) => running.has(id) || transactions.isOpen(id) || sessionPort.isBusy(id),
+  })
+  const { lifecycle, activity, pool } = life
+  const parts = { catalog, store, lifecycle, runtime, engines, telemetry, running, activity, pool }
   const targets = new SessionTargets({ ...parts, runDirOf: layout.runDir })
   const diskUsage = (id: string) => folderSize(layout.databaseDir(id))
-  const databases = new Databases({ ...parts, diskUsage })
+  const { deletedKeptMs } = config
+  const databases = new Databases({ ...parts, diskUsage, deletedKeptMs })
   const queryPath = new QueryPath({ databases, lifecycle, telemetry, running })
+  const transactions = new Transactions({ databases, path: queryPath })
   const version = readVersion()
   const stopping = new AbortController()
   const app = await createServer({
@@ -108,7 +113,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     credentials,
     databases,
     queryPath,
-    transactions: new Transactions({ databases, path: queryPath }),
+    transactions,
     platform: new Platform({
       version,
       dataDir: config.dataDir,
@@ -116,6 +121,8 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
       runtime,
       runtimeReason: reason,
       catalog,
+      pool: () => pool.sizes,
+      leads: () => leadership.term !== null,
       diskUsage,
       requests: () => metrics.requests,
     }),
@@ -125,7 +132,10 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   })
   return {
     app,
-    start: () => lifecycle.start(),
+    async start() {
+      life.start()
+      await leadership.start()
+    },
     listenForSessions: () => sessionPort.listen(targets, sessions, log),
     newToken,
     tokenPath: secrets.path,
@@ -134,18 +144,10 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     async close() {
       stopping.abort()
       await Promise.all([app.close(), sessionPort.close()])
-      await lifecycle.close()
-      await store.close()
-      unlock()
+      await life.close()
+      await opened.close()
     },
   }
-}
-
-async function openStore({ storeUrl }: Config, log: Logger): Promise<MetadataStore> {
-  const store = new KyselyStore(sqliteDialect(storeUrl.slice('sqlite:'.length)))
-  const applied = await store.migrate()
-  if (applied.length > 0) log.info({ applied }, 'store migrated')
-  return store
 }
 
 async function chooseRuntime(
@@ -185,12 +187,8 @@ async function prepareFolders(layout: DataLayout): Promise<void> {
 }
 
 /** Tells the workers of this installation from those of others on the same Docker. */
-async function instanceId(store: MetadataStore): Promise<string> {
-  const known = await store.settings.get('instance_id')
-  if (known !== null) return known
-  const made = randomBytes(6).toString('hex')
-  await store.settings.set('instance_id', made)
-  return made
+function instanceId(store: MetadataStore): Promise<string> {
+  return store.settings.setIfAbsent('instance_id', randomBytes(6).toString('hex'))
 }
 
 function countStates(catalog: Catalog): Map<DatabaseState, number> {

@@ -1,4 +1,4 @@
-import type { Connection, Database, DatabaseId, RuntimeKind } from '@db-forge/contract'
+import type { Connection, Database, DatabaseId, EngineName, RuntimeKind } from '@db-forge/contract'
 import type { EventBus, PlatformEvent } from '../events/event-bus.ts'
 import type { EventReference } from '../events/event-reference.ts'
 import {
@@ -20,7 +20,7 @@ export class Catalog {
   readonly #store: MetadataStore
   readonly #events: EventBus
   readonly #runtime: RuntimeKind
-  readonly #connectionOf: (row: DatabaseRow) => Connection | null
+  readonly #connectionOf: (name: string, engine: EngineName) => Connection | null
   readonly #byId = new Map<DatabaseId, DatabaseRow>()
   readonly #idByName = new Map<string, DatabaseId>()
   /** Deleted while the store was asked something: its answer may be older, and must not bring them back. */
@@ -32,7 +32,7 @@ export class Catalog {
     store: MetadataStore,
     events: EventBus,
     runtime: RuntimeKind,
-    connectionOf: (row: DatabaseRow) => Connection | null,
+    connectionOf: (name: string, engine: EngineName) => Connection | null,
     { isShared }: { readonly isShared: boolean } = { isShared: false },
   ) {
     this.isShared = isShared
@@ -50,14 +50,23 @@ export class Catalog {
       return new Set(rows.map(({ id }) => id))
     })
     // What is missing was deleted, or inserted after the rows were read.
-    for (const id of this.#byId.keys()) if (!found.has(id)) await this.#reread(id)
+    for (const id of this.#byId.keys()) if (!found.has(id)) await this.refresh(id)
   }
 
   get(id: DatabaseId): DatabaseRow | undefined {
     return this.#byId.get(id)
   }
 
-  /** Without regard to case. Also finds a database that is about to be deleted, but no tombstone. */
+  /** As the store has it now, which other gateways may have changed. */
+  refresh(id: DatabaseId): Promise<DatabaseRow | undefined> {
+    return this.#ask(async ({ databases }) => {
+      const row = await databases.find(id)
+      this.#deliver(row ? this.#learn(row) : this.#forget(id))
+      return this.#byId.get(id)
+    })
+  }
+
+  /** Without regard to case. */
   findByName(name: string): DatabaseRow | undefined {
     const id = this.#idByName.get(keyOf(name))
     return id === undefined ? undefined : this.#byId.get(id)
@@ -66,7 +75,7 @@ export class Catalog {
   /** As `findByName`; asks the store about what another gateway may have made a moment ago. */
   async lookup(name: string): Promise<DatabaseRow | undefined> {
     const known = this.findByName(name)
-    if (!this.isShared || (known && known.desired !== 'deleted')) return known
+    if (known || !this.isShared) return known
     await this.#ask(async ({ databases }) => {
       const row = await databases.findByName(name)
       if (row) this.#deliver(this.#learn(row))
@@ -74,13 +83,7 @@ export class Catalog {
     return this.findByName(name)
   }
 
-  /** As `get`; asks the store about what another gateway may have made a moment ago. */
-  async lookupById(id: DatabaseId): Promise<DatabaseRow | undefined> {
-    const known = this.#byId.get(id)
-    return known || !this.isShared ? known : this.#reread(id)
-  }
-
-  /** Databases that had a name when they were deleted, the last one first. */
+  /** Deleted databases of this name whose data are still there, the one deleted last in front. */
   tombstones(name: string): DatabaseRow[] {
     const key = keyOf(name)
     return this.all()
@@ -97,14 +100,11 @@ export class Catalog {
     return this.#ask(async ({ databases }) => this.#changed(await databases.insert(draft)))
   }
 
-  /**
-   * Makes a database of the ready slot with the same id; null when there is no such slot any more.
-   * @throws NameTakenError, and the slot stays.
-   */
-  claim(draft: DatabaseDraft): Promise<DatabaseRow | null> {
+  /** In place of a ready slot; undefined when there is no such slot any more. @throws NameTakenError */
+  claim(draft: DatabaseDraft): Promise<DatabaseRow | undefined> {
     return this.#ask(async ({ databases }) => {
       const row = await databases.claim(draft)
-      if (!row) return null
+      if (!row) return undefined
       this.#events.publish({ type: 'slots.changed' })
       return this.#changed(row)
     })
@@ -112,25 +112,27 @@ export class Catalog {
 
   /**
    * Undefined when the database is gone. Retries when another writer was faster.
-   * @throws NameTakenError for a `name` that is taken.
+   * @throws NameTakenError for a `name` that is taken
    */
-  async update(id: DatabaseId, patch: DatabasePatchRow): Promise<DatabaseRow | undefined> {
+  update(id: DatabaseId, patch: DatabasePatchRow): Promise<DatabaseRow | undefined> {
+    return this.updateIf(id, () => true, patch)
+  }
+
+  /** Undefined, too, when the row is not, or no longer, as the condition wants it. */
+  async updateIf(
+    id: DatabaseId,
+    condition: (row: DatabaseRow) => boolean,
+    patch: DatabasePatchRow,
+  ): Promise<DatabaseRow | undefined> {
     let row = this.#byId.get(id)
-    let isFresh = !this.isShared
-    if (!row) {
-      row = await this.lookupById(id)
-      isFresh = true
+    // That nothing is to be done is believed only of a row that no other gateway has changed meanwhile.
+    for (let isFresh = !this.isShared; ; isFresh = true) {
+      if (row && condition(row) && !isNoChange(row, patch)) {
+        const updated = await this.#write(id, row.revision, patch)
+        if (updated) return updated
+      } else if (isFresh) return row && condition(row) ? row : undefined
+      row = await this.refresh(id)
     }
-    while (row) {
-      const { revision } = row
-      const isChange = !isNoChange(row, patch)
-      if (!isChange && isFresh) return row
-      const updated = isChange && (await this.#write(id, revision, patch))
-      if (updated) return updated
-      row = await this.#reread(id)
-      isFresh = true
-    }
-    return undefined
   }
 
   async delete(id: DatabaseId): Promise<void> {
@@ -162,21 +164,17 @@ export class Catalog {
   /** As the API shows it. */
   present(row: DatabaseRow): Database {
     const { origin: _origin, ...shown } = row
-    return { ...shown, runtime: this.#runtime, connection: this.#connectionOf(row) }
+    return {
+      ...shown,
+      runtime: this.#runtime,
+      connection: this.#connectionOf(row.name, row.engine),
+    }
   }
 
   #write(id: DatabaseId, revision: number, patch: DatabasePatchRow): Promise<DatabaseRow | null> {
     return this.#ask(async ({ databases }) => {
       const updated = await databases.update(id, revision, patch)
       return updated && this.#changed(updated)
-    })
-  }
-
-  #reread(id: DatabaseId): Promise<DatabaseRow | undefined> {
-    return this.#ask(async ({ databases }) => {
-      const row = await databases.find(id)
-      this.#deliver(row ? this.#learn(row) : this.#forget(id))
-      return this.#byId.get(id)
     })
   }
 

@@ -1,20 +1,20 @@
-import type { EventBus, PlatformEvent } from './event-bus.ts'
+import type { EventBus, EventListener, EventOrigin, PlatformEvent } from './event-bus.ts'
 
 /** Within one process, in the order of publishing. */
 export function createMemoryEventBus(onError: (error: unknown) => void): EventBus {
-  const listeners = new Set<(event: PlatformEvent) => void>()
-  const deliver = (event: PlatformEvent) => {
+  const listeners = new Set<EventListener>()
+  const tell = (event: PlatformEvent, origin: EventOrigin) => {
     for (const listener of listeners) {
       try {
-        listener(event)
+        listener(event, origin)
       } catch (error) {
         onError(error)
       }
     }
   }
   return {
-    publish: deliver,
-    deliver,
+    publish: (event) => tell(event, 'here'),
+    deliver: (event) => tell(event, 'elsewhere'),
     subscribe(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

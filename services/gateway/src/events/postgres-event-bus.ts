@@ -3,7 +3,7 @@ import pg from 'pg'
 import { z } from 'zod'
 import type { Clock } from '../clock.ts'
 import { connectionOptions } from '../store/postgres-connection.ts'
-import type { EventBus, PlatformEvent } from './event-bus.ts'
+import type { EventBus, EventListener, PlatformEvent } from './event-bus.ts'
 import { EventReference, referenceTo } from './event-reference.ts'
 import { createMemoryEventBus } from './memory-event-bus.ts'
 
@@ -14,14 +14,15 @@ const BACKOFF_MS_MAX = 5_000
 const PING_MS = 5_000
 /** What waits to be read from the store. More is not kept: reading everything again is cheaper. */
 const WAITING_MAX = 1_000
-const USED_EVERY_MS = 3_000
 
 const Message = z.object({ from: z.string(), event: EventReference })
 
+/** What an event of another gateway comes to here; null for what is known already. */
+export type ReferenceResolver = (reference: EventReference) => Promise<PlatformEvent | null>
+
 export interface PostgresEventBusOptions {
   readonly url: string
-  /** What an event of another gateway comes to here; null for what is known already. */
-  readonly resolve: (reference: EventReference) => Promise<PlatformEvent | null>
+  readonly resolve: ReferenceResolver
   readonly onError: (error: unknown) => void
   readonly clock: Clock
 }
@@ -35,7 +36,6 @@ export class PostgresEventBus implements EventBus {
   readonly #local: EventBus
   readonly #sender = randomUUID()
   readonly #closing = new AbortController()
-  readonly #usedAt = new Map<string, number>()
   #client: pg.Client | null = null
   #sent: Promise<void> = Promise.resolve()
   #received: Promise<void> = Promise.resolve()
@@ -58,17 +58,15 @@ export class PostgresEventBus implements EventBus {
   }
 
   publish(event: PlatformEvent): void {
-    this.deliver(event)
-    if (event.type === 'database.used' && this.#wasJustUsed(event.id)) return
+    this.#local.publish(event)
     this.#send(referenceTo(event))
   }
 
   deliver(event: PlatformEvent): void {
-    if (event.type === 'database.deleted') this.#usedAt.delete(event.id)
     this.#local.deliver(event)
   }
 
-  subscribe(listener: (event: PlatformEvent) => void): () => void {
+  subscribe(listener: EventListener): () => void {
     return this.#local.subscribe(listener)
   }
 
@@ -133,13 +131,6 @@ export class PostgresEventBus implements EventBus {
         (error: Error) => this.#lost(client, error),
       )
     })
-  }
-
-  #wasJustUsed(id: string): boolean {
-    const now = this.#o.clock.now()
-    if (now - (this.#usedAt.get(id) ?? Number.NEGATIVE_INFINITY) < USED_EVERY_MS) return true
-    this.#usedAt.set(id, now)
-    return false
   }
 
   #sendGap(): void {

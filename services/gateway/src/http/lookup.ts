@@ -10,6 +10,7 @@ export function registerLookup(app: FastifyInstance, catalog: Catalog): void {
     await catalog.lookup((request.params as { readonly name: string }).name)
   }
   app.addHook('onRoute', (route) => {
-    if (/:name(?:\/|$)/.test(route.url)) route.preHandler = [lookup, ...[route.preHandler ?? []].flat()]
+    if (/:name(?:\/|$)/.test(route.url))
+      route.preHandler = [lookup, ...[route.preHandler ?? []].flat()]
   })
 }

@@ -45,7 +45,12 @@ export class Realtime {
       this.#sendSnapshot(socket)
       socket.on('resync', () => this.#sendSnapshot(socket))
     })
-    const unsubscribe = options.events.subscribe((event) => this.#tell(event))
+    const unsubscribe = options.events.subscribe((event) => {
+      const change = changeOf(event)
+      if (!change) return
+      this.#seq += 1
+      this.#io.emit('change', { seq: this.#seq, ...change })
+    })
     app.addHook('preClose', async () => {
       unsubscribe()
       await this.#io.close()
@@ -55,18 +60,6 @@ export class Realtime {
   /** Ends the connections that a session had opened. */
   endSession(secret: string): void {
     this.#io.in(sessionKey(secret)).disconnectSockets(true)
-  }
-
-  #tell(event: PlatformEvent): void {
-    if (event.type === 'database.changed')
-      this.#emit({ seq: this.#seq + 1, type: 'changed', database: event.database })
-    else if (event.type === 'database.deleted')
-      this.#emit({ seq: this.#seq + 1, type: 'deleted', id: event.id, name: event.name })
-  }
-
-  #emit(change: RealtimeChange): void {
-    this.#seq = change.seq
-    this.#io.emit('change', change)
   }
 
   #sendSnapshot(socket: LiveSocket): void {
@@ -81,4 +74,16 @@ export class Realtime {
     await socket.join(sessionKey(secret))
     return true
   }
+}
+
+type Change = RealtimeChange extends infer T ? (T extends unknown ? Omit<T, 'seq'> : never) : never
+
+/** Null for what sockets are not told. */
+function changeOf(event: PlatformEvent): Change | null {
+  if (event.type === 'database.deleted') return { type: 'deleted', id: event.id, name: event.name }
+  if (event.type !== 'database.changed') return null
+  const { database } = event
+  return database.deletedAt === null
+    ? { type: 'changed', database }
+    : { type: 'deleted', id: database.id, name: database.name }
 }
