@@ -155,7 +155,10 @@ export class LeaseLeadership implements Leadership {
   #awaitExpiry(): void {
     this.#cancelExpiry()
     if (!this.#held) return
-    if (this.term === null) return this.#standDown()
+    if (this.term === null) {
+      this.#standDown()
+      return
+    }
     const leftMs = Math.max(1, this.#held.until - this.#o.clock.now())
     this.#cancelExpiry = this.#o.clock.after(leftMs, () => this.#awaitExpiry())
   }
