@@ -15,6 +15,7 @@ import type {
   SpawnedDatabase,
 } from '@db-forge/contract'
 import type { z } from 'zod'
+import type { Clock } from '../clock.ts'
 import type { EngineRecipe, EngineRegistry } from '../engines/engine-recipe.ts'
 import { RuntimeUnavailableError, type WorkerRuntime } from '../runtime/worker-runtime.ts'
 import {
@@ -51,6 +52,7 @@ export interface DatabasesOptions {
   readonly running: RunningQueries
   /** Bytes in a database's folder. */
   readonly diskUsage: (id: string) => Promise<number>
+  readonly clock: Clock
   readonly activity: Pick<Activity, 'used'>
   readonly pool: Pick<WarmPool, 'take' | 'giveBack' | 'claimed'>
   /** How long the data of a deleted database are kept. */
@@ -119,7 +121,8 @@ export class Databases {
   async patch(name: Name, patch: DatabasePatch): Promise<Database> {
     const row = this.require(name)
     refuseTooLittle(this.#o.engines[row.engine], patch)
-    const changed = await this.#o.catalog.update(row.id, { limits: limitsOf(row.limits, patch) })
+    const limits = limitsOf(row.limits, patch)
+    const changed = await this.#o.catalog.updateIf(row.id, isLive, { limits })
     if (changed && row.desired === 'running' && this.#concernsWorker(row, changed))
       await this.#o.lifecycle.converge(row.id)
     return this.get(name)
@@ -170,13 +173,14 @@ export class Databases {
   /** Its name is free once this resolves; its data stay for as long as deleted data are kept. */
   async delete(name: Name): Promise<void> {
     const { id } = this.require(name)
-    const now = Date.now()
-    await this.#o.catalog.update(id, {
+    const now = this.#o.clock.date().getTime()
+    const deleted = await this.#o.catalog.updateIf(id, isLive, {
       desired: 'deleted',
       state: 'deleting',
       deletedAt: new Date(now).toISOString(),
       purgeAt: new Date(now + this.#o.deletedKeptMs).toISOString(),
     })
+    if (!deleted) throw new AppError('database.not_found', `“${name}” has just been deleted`)
     this.#cpu.forget(id)
     this.#o.running.forget(id)
     if (this.#o.deletedKeptMs === 0) await this.#purge(id)
@@ -311,14 +315,12 @@ export class Databases {
       if (!this.#o.engines[row.engine].hasSessions) return {}
       return { credentials: await this.renewPassword(row.name, NEW_OWNER) }
     } catch (error) {
-      const at = new Date().toISOString()
-      await this.#o.catalog.update(row.id, {
-        desired: 'purged',
-        state: 'deleting',
-        deletedAt: at,
-        purgeAt: at,
-      })
-      await this.#o.lifecycle.converge(row.id).catch(() => {})
+      const at = this.#o.clock.date().toISOString()
+      // Unless somebody else has brought it up meanwhile, and uses it.
+      const isNobodys = (now: DatabaseRow) => isLive(now) && now.state !== 'running'
+      const given = { desired: 'purged', state: 'deleting', deletedAt: at, purgeAt: at } as const
+      if (await this.#o.catalog.updateIf(row.id, isNobodys, given))
+        await this.#o.lifecycle.converge(row.id).catch(() => {})
       throw error
     }
   }
@@ -349,7 +351,9 @@ export class Databases {
 
   async #want(name: Name, desired: 'running' | 'asleep' | 'stopped' | 'pruned'): Promise<Database> {
     const row = this.require(name)
-    await this.#o.catalog.update(row.id, { desired })
+    // Whoever deletes it at the same moment has the last word.
+    if (!(await this.#o.catalog.updateIf(row.id, isLive, { desired })))
+      throw new AppError('database.not_found', `“${name}” has just been deleted`)
     if (desired === 'running') this.#o.activity.used(row.id)
     await this.#o.lifecycle.converge(row.id)
     return this.get(name)
@@ -380,6 +384,8 @@ export class Databases {
     })
   }
 }
+
+const isLive = ({ deletedAt }: DatabaseRow) => deletedAt === null
 
 /** Of the workers that the warm pool keeps. */
 const poolHash = (recipe: EngineRecipe, id: DatabaseId) =>
