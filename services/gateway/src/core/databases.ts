@@ -312,17 +312,29 @@ export class Databases {
   ): Promise<Pick<SpawnedDatabase, 'credentials'>> {
     try {
       await this.#o.lifecycle.converge(row.id, isFresh)
-      if (!this.#o.engines[row.engine].hasSessions) return {}
-      return { credentials: await this.renewPassword(row.name, NEW_OWNER) }
     } catch (error) {
-      const at = this.#o.clock.date().toISOString()
       // Unless somebody else has brought it up meanwhile, and uses it.
-      const isNobodys = (now: DatabaseRow) => isLive(now) && now.state !== 'running'
-      const given = { desired: 'purged', state: 'deleting', deletedAt: at, purgeAt: at } as const
-      if (await this.#o.catalog.updateIf(row.id, isNobodys, given))
-        await this.#o.lifecycle.converge(row.id).catch(() => {})
+      await this.#takeBack(row.id, ({ state }) => state !== 'running')
       throw error
     }
+    if (!this.#o.engines[row.engine].hasSessions) return {}
+    try {
+      return { credentials: await this.renewPassword(row.name, NEW_OWNER) }
+    } catch (error) {
+      await this.#takeBack(row.id, () => true)
+      throw error
+    }
+  }
+
+  async #takeBack(id: DatabaseId, condition: (row: DatabaseRow) => boolean): Promise<void> {
+    const at = this.#o.clock.date().toISOString()
+    const taken = await this.#o.catalog.updateIf(id, (row) => isLive(row) && condition(row), {
+      desired: 'purged',
+      state: 'deleting',
+      deletedAt: at,
+      purgeAt: at,
+    })
+    if (taken) await this.#o.lifecycle.converge(id).catch(() => {})
   }
 
   async #purge(id: DatabaseId): Promise<void> {
