@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { Activity } from './core/activity.ts'
 import type { Catalog } from './core/catalog.ts'
+import { CatalogResync } from './core/catalog-resync.ts'
 import { IdleSleep } from './core/idle-sleep.ts'
 import type { Leadership } from './core/leadership.ts'
 import { Lifecycle } from './core/lifecycle.ts'
@@ -12,7 +13,7 @@ import { StartGate } from './core/start-gate.ts'
 import type { CoreLog } from './core/telemetry.ts'
 import { WarmPool } from './core/warm-pool.ts'
 import { engines } from './engines/registry.ts'
-import type { EventBus } from './events/event-bus.ts'
+import type { EventBus, PlatformEvent } from './events/event-bus.ts'
 import type { WorkerRuntime } from './runtime/worker-runtime.ts'
 import type { MetadataStore } from './store/metadata-store.ts'
 import type { WorkerLinks } from './worker-link/worker-links.ts'
@@ -50,7 +51,7 @@ export interface Life {
 
 /** Puts the parts together that see to the workers, and starts them whenever this gateway comes to lead. */
 export function composeLife(parts: LifeParts): Life {
-  const { config, events, leadership, clock, isBusy } = parts
+  const { config, catalog, events, leadership, clock, isBusy } = parts
   const gate = new StartGate(STARTS_IN_PARALLEL)
   const shared = { ...parts, engines, gate }
   const activity = new Activity(clock, (id) => events.publish({ type: 'database.used', id }))
@@ -81,11 +82,23 @@ export function composeLife(parts: LifeParts): Life {
     pool.start()
     resync.request()
   }
+  const onEvent = (event: PlatformEvent, isElsewhere: boolean) => {
+    if (event.type === 'database.changed') {
+      const { id, engine } = event.database
+      if (isElsewhere && pool.owns(id)) pool.claimed(engine, id)
+      lifecycle.noticed(id, isElsewhere)
+    } else if (event.type === 'database.deleted') lifecycle.noticed(event.id, isElsewhere)
+    else if (event.type === 'database.used' && isElsewhere) activity.usedElsewhere(event.id)
+  }
+  const catalogResync = catalog.isShared
+    ? new CatalogResync({
+        ...shared,
+        onError: (error) => parts.log.warn({ err: error }, 'the catalog could not be read again'),
+      })
+    : undefined
   const endings = [
     leadership.onChange((term) => term !== null && lead()),
-    events.subscribe((event) => {
-      if (event.type === 'database.changed') lifecycle.noticed(event.database.id, false)
-    }),
+    events.subscribe((event, origin) => onEvent(event, origin === 'elsewhere')),
   ]
   return {
     lifecycle,
@@ -94,6 +107,7 @@ export function composeLife(parts: LifeParts): Life {
     start() {
       lifecycle.start()
       idle.start()
+      catalogResync?.start()
       if (leadership.term !== null) lead()
     },
     lost(id) {
@@ -103,6 +117,7 @@ export function composeLife(parts: LifeParts): Life {
     async close() {
       for (const end of endings) end()
       idle.close()
+      catalogResync?.close()
       await Promise.all([pool.close(), resync.close()])
       await lifecycle.close()
     },

@@ -68,7 +68,7 @@ export class Resync {
   }
 
   async #compare(): Promise<void> {
-    await this.#o.catalog.reload()
+    if (this.#o.catalog.isShared) await this.#o.catalog.reload()
     await this.#endTombstones()
     const running = new Set<DatabaseId>()
     const present = new Set<DatabaseId>()
