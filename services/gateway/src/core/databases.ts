@@ -40,6 +40,8 @@ import type { WarmPool } from './warm-pool.ts'
 
 type Name = z.output<typeof DatabaseName>
 
+/** Of a name that is taken and given up again all the time. */
+const TRIES = 3
 const NEW_OWNER = { role: 'owner', endSessions: false } as const
 
 export interface DatabasesOptions {
@@ -263,18 +265,23 @@ export class Databases {
   }
 
   async #create(name: Name, options: DatabaseSpawn, engine: EngineName) {
-    const limits = limitsOf(this.#o.engines[engine].defaultLimits, options)
-    try {
-      const { row, isFresh } = await this.#insert(name, engine, limits)
-      this.#o.activity.used(row.id)
-      const credentials = await this.#firstStart(row, isFresh)
-      return { created: true, database: { ...this.get(name), ...credentials } }
-    } catch (error) {
-      const { catalog, lifecycle } = this.#o
-      const winner = error instanceof NameTakenError ? await catalog.lookup(name) : undefined
-      if (!winner) throw error
-      await lifecycle.converge(winner.id)
-      return { created: false, database: await this.#adopt(winner, options) }
+    const { catalog, lifecycle, engines } = this.#o
+    const limits = limitsOf(engines[engine].defaultLimits, options)
+    for (let left = TRIES; ; left--) {
+      try {
+        const { row, isFresh } = await this.#insert(name, engine, limits)
+        this.#o.activity.used(row.id)
+        const credentials = await this.#firstStart(row, isFresh)
+        return { created: true, database: { ...this.get(name), ...credentials } }
+      } catch (error) {
+        if (!(error instanceof NameTakenError)) throw error
+        const winner = await catalog.lookup(name)
+        // Who had the name may have given it up meanwhile.
+        if (!winner && left > 1) continue
+        if (!winner) throw new AppError('database.conflict', `“${name}” comes and goes`)
+        await lifecycle.converge(winner.id)
+        return { created: false, database: await this.#adopt(winner, options) }
+      }
     }
   }
 

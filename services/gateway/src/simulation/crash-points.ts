@@ -43,7 +43,7 @@ async function crashAt(operation: Operation, seed: number, point: number) {
     await scenario.scheduler.pass(1_000)
     const found: string[] = []
     for (const step of PREPARED[operation]) found.push(...mustBeOk(step, await scenario.run(step, 'a')))
-    const { gateway } = scenario
+    const [gateway] = scenario.gateways
     if (!gateway) throw new Error('no gateway')
     gateway.crashIn = point
     gateway.trail.length = 0

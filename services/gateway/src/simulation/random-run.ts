@@ -18,6 +18,7 @@ export async function randomRun(seed: number, operationsPerClient = 12): Promise
   const scenario = new Scenario(seed, {
     pool: seed % 3,
     runningMax: seed % 5 === 0 ? 2 : 100,
+    gateways: 1 + (seed % 3 === 0 ? 1 + (seed % 2) : 0),
     deletedKeptMs: seed % 4 === 0 ? 30_000 : 3_600_000,
   })
   const { scheduler } = scenario
@@ -26,7 +27,7 @@ export async function randomRun(seed: number, operationsPerClient = 12): Promise
     for (let left = operationsPerClient; left > 0; left--) {
       // What the clients do is told apart by turns of their own.
       await scheduler.point()
-      if (!scenario.gateway || scenario.gateway.isDead) await scheduler.sleep(500)
+      if (scenario.living.length === 0) await scheduler.sleep(500)
       await scenario.perform(scheduler.pick(OPERATIONS), scheduler.pick(NAMES))
       operations += 1
       if (scheduler.chance(0.2)) await scheduler.sleep(scheduler.random() * 20_000)
@@ -67,14 +68,15 @@ async function torment(
     else if (draw < 0.25) world.breaksStarts = !world.breaksStarts
     else if (draw < 0.4 && container) world.end(container.name)
     else if (draw < 0.5 && container) world.remove(container.name)
-    else if (draw < 0.75 && scenario.gateway) {
-      scenario.gateway.crashIn = 1 + Math.floor(scheduler.random() * 40)
-      await Promise.race([scenario.gateway.died, scheduler.sleep(5_000)])
-      if (scenario.gateway.isDead) {
+    else if (draw < 0.75 && scenario.living.length > 0) {
+      const gateway = scheduler.pick(scenario.living)
+      gateway.crashIn = 1 + Math.floor(scheduler.random() * 40)
+      await Promise.race([gateway.died, scheduler.sleep(5_000)])
+      if (gateway.isDead) {
         crashes.count += 1
-        await scenario.replaceGateway()
+        await scenario.replaceDead()
       }
-    }
+    } else if (draw < 0.85 && scenario.living.length > 0)
+      scheduler.pick(scenario.living).freeze(scheduler.random() * 20_000)
   }
-  if (scenario.gateway?.isDead) await scenario.replaceGateway()
 }

@@ -36,7 +36,7 @@ export class Scenario {
   readonly world: World
   readonly ledger: Ledger = { acknowledged: new Map(), mayBeGone: new Set() }
   readonly settings: SimSettings
-  gateway: SimGateway | undefined
+  readonly gateways: SimGateway[] = []
   #value = 0
 
   constructor(seed: number, settings: Partial<SimSettings> = {}) {
@@ -47,24 +47,32 @@ export class Scenario {
       sleepAfterMs: 60_000,
       runningMax: 100,
       deletedKeptMs: 600_000,
+      gateways: 1,
       ...settings,
     }
   }
 
   async open(): Promise<void> {
     await this.world.store.migrate()
-    await this.scheduler.until(this.replaceGateway())
+    await this.scheduler.until(this.replaceDead())
   }
 
   async close(): Promise<void> {
-    this.gateway?.kill()
+    for (const gateway of this.gateways) gateway.kill()
     await this.world.store.close()
   }
 
+  get living(): SimGateway[] {
+    return this.gateways.filter(({ isDead }) => !isDead)
+  }
+
   /** After a crash another one takes its place. */
-  async replaceGateway(): Promise<void> {
-    this.gateway?.kill()
-    this.gateway = await SimGateway.start(this.world, this.settings)
+  async replaceDead(): Promise<void> {
+    const living = this.living
+    this.gateways.length = 0
+    this.gateways.push(...living)
+    while (this.gateways.length < this.settings.gateways)
+      this.gateways.push(await SimGateway.start(this.world, this.settings))
   }
 
   /** Runs an operation to its end, or to that of its gateway. */
@@ -73,8 +81,8 @@ export class Scenario {
   }
 
   async perform(operation: Operation, name: string): Promise<Outcome> {
-    const gateway = this.gateway
-    if (!gateway || gateway.isDead) return { end: 'unknown' }
+    if (this.living.length === 0) return { end: 'unknown' }
+    const gateway = this.scheduler.pick(this.living)
     const ended = gateway.died.then(() => ({ end: 'unknown' }) as const)
     const done = this.#act(gateway, operation, name).then(
       () => ({ end: 'ok' }) as const,
@@ -87,9 +95,8 @@ export class Scenario {
   async settle(): Promise<string[]> {
     this.world.isDockerAway = false
     this.world.breaksStarts = false
-    if (!this.gateway || this.gateway.isDead)
-      await this.scheduler.until(this.replaceGateway())
-    if (this.gateway) this.gateway.crashIn = 0
+    for (const gateway of this.living) gateway.crashIn = 0
+    await this.scheduler.until(this.replaceDead())
     await this.scheduler.pass(SETTLE_MS)
     return faultsOf(this.world, this.ledger, this.settings)
   }

@@ -3,9 +3,11 @@ import type { Clock } from '../clock.ts'
 import { composeLife, type Life } from '../compose-life.ts'
 import { Catalog } from '../core/catalog.ts'
 import { Databases } from '../core/databases.ts'
-import type { Leadership } from '../core/leadership.ts'
+import { LeaseLeadership } from '../core/lease-leadership.ts'
 import { RunningQueries } from '../core/running-queries.ts'
 import { engines } from '../engines/registry.ts'
+import type { EventBus } from '../events/event-bus.ts'
+import { type EventReference, referenceTo } from '../events/event-reference.ts'
 import { createMemoryEventBus } from '../events/memory-event-bus.ts'
 import { dataLayout } from '../runtime/data-layout.ts'
 import { DockerRuntime } from '../runtime/docker.ts'
@@ -21,6 +23,8 @@ export interface SimSettings {
   readonly sleepAfterMs: number
   readonly runningMax: number
   readonly deletedKeptMs: number
+  /** How many share the store. */
+  readonly gateways: number
 }
 
 interface SimLink {
@@ -46,15 +50,20 @@ export class SimGateway {
   readonly #world: World
   readonly #life: Life
   readonly #catalog: Catalog
+  readonly #leadership: LeaseLeadership
+  readonly #events: EventBus
   readonly #links = new Map<DatabaseId, SimLink>()
   readonly #busy = new Map<DatabaseId, number>()
   #isDead = false
+  #frozenUntil = 0
   #die = () => {}
 
   static async start(world: World, settings: SimSettings): Promise<SimGateway> {
     const gateway = new SimGateway(world, settings)
     await gateway.#catalog.reload()
     gateway.#life.start()
+    const led = gateway.#leadership.start()
+    if (settings.gateways === 1) await Promise.race([led, gateway.died])
     return gateway
   }
 
@@ -65,8 +74,10 @@ export class SimGateway {
     })
     const clock = this.#ownClock()
     const store = this.#ownStore()
-    const events = createMemoryEventBus((error) => world.faults.push(`listener: ${error}`))
-    this.#catalog = new Catalog(store, events, 'docker', () => null)
+    const isShared = settings.gateways > 1
+    this.#events = this.#ownBus()
+    const events = this.#events
+    this.#catalog = new Catalog(store, events, 'docker', () => null, { isShared })
     const runtime = new DockerRuntime({
       docker: new SimDocker(world, this.#pass),
       layout,
@@ -84,12 +95,9 @@ export class SimGateway {
           if (!world.workerOf(databaseId)?.running) throw new Error('the worker ended')
         }),
     })
-    const leadership: Leadership = {
-      term: 1,
-      start: async () => {},
-      onChange: () => () => {},
-      close: async () => {},
-    }
+    const { leases } = store
+    const leadership = new LeaseLeadership({ leases, clock, exclusive: !isShared, log: silent })
+    this.#leadership = leadership
     this.#life = composeLife({
       config: { ...settings, pool: { sqlite: settings.pool, postgres: 0 } },
       catalog: this.#catalog,
@@ -119,19 +127,29 @@ export class SimGateway {
       deletedKeptMs: settings.deletedKeptMs,
     })
     world.listeners.add(this.#onDockerEvent)
+    world.gateways.add(this)
   }
 
   get isDead(): boolean {
     return this.#isDead
   }
 
-  get poolSize(): number {
-    return this.#life.pool.sizes.sqlite.ready
+  /** What another gateway has told. */
+  async hear(reference: EventReference): Promise<void> {
+    await this.#point('event of another gateway')
+    const event = await this.#catalog.follow(reference)
+    if (event) this.#events.deliver(event)
+  }
+
+  /** Stands still, as a process does that is stopped, and then goes on as if nothing had been. */
+  freeze(ms: number): void {
+    this.#frozenUntil = this.#world.scheduler.now() + ms
   }
 
   kill(): void {
     this.#isDead = true
     this.#world.listeners.delete(this.#onDockerEvent)
+    this.#world.gateways.delete(this)
     this.#die()
   }
 
@@ -169,7 +187,14 @@ export class SimGateway {
     if (this.crashIn > 0 && --this.crashIn === 0) this.kill()
     if (this.#isDead) return forever()
     await this.#world.scheduler.point()
+    await this.#thawed()
     if (this.#isDead) return forever()
+  }
+
+  async #thawed(): Promise<void> {
+    const { scheduler } = this.#world
+    while (scheduler.now() < this.#frozenUntil)
+      await scheduler.sleep(this.#frozenUntil - scheduler.now())
   }
 
   #makeFolder(id: DatabaseId): void {
@@ -182,9 +207,13 @@ export class SimGateway {
     return {
       now: () => scheduler.now(),
       date: () => scheduler.date(),
-      after: (ms, run) => scheduler.after(ms, () => this.#isDead || run()),
+      after: (ms, run) =>
+        scheduler.after(ms, () => {
+          void this.#thawed().then(() => this.#isDead || run())
+        }),
       sleep: async (ms, signal) => {
         await scheduler.sleep(ms, signal)
+        await this.#thawed()
         if (this.#isDead) return forever()
       },
     }
@@ -206,6 +235,21 @@ export class SimGateway {
       slots: wrap(store.slots, 'slots'),
       leases: wrap(store.leases, 'leases'),
     })
+  }
+
+  /** Events reach the other gateways in any order, some of them not at all. */
+  #ownBus(): EventBus {
+    const { gateways, faults, scheduler } = this.#world
+    const local = createMemoryEventBus((error) => faults.push(`listener: ${error}`))
+    return {
+      ...local,
+      publish: (event) => {
+        local.publish(event)
+        const reference = referenceTo(event)
+        for (const other of gateways)
+          if (other !== this && !scheduler.chance(0.05)) void other.hear(reference)
+      },
+    }
   }
 
   #ownLinks() {

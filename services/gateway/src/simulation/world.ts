@@ -1,4 +1,5 @@
 import type { DatabaseId } from '@db-forge/contract'
+import type { EventReference } from '../events/event-reference.ts'
 import type { DockerEvent } from '../runtime/docker-api.ts'
 import { LABEL, type WorkerContainer } from '../runtime/docker-spec.ts'
 import { KyselyStore } from '../store/kysely-store.ts'
@@ -25,6 +26,7 @@ export class World {
   readonly store: MetadataStore
   readonly containers = new Map<string, SimContainer>()
   readonly folders = new Map<string, SimFolder>()
+  readonly gateways = new Set<{ hear(reference: EventReference): Promise<void> }>()
   readonly listeners = new Set<(event: DockerEvent) => void>()
   /** What was found to be wrong at the moment when it happened. */
   readonly faults: string[] = []
