@@ -6,6 +6,7 @@ import type { DatabaseState, EngineName } from '@db-forge/contract'
 import { VOLUME_MARKER } from '@db-forge/contract/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { systemClock } from './clock.ts'
 import { composeLife, type Life } from './compose-life.ts'
 import { openStore } from './compose-store.ts'
 import type { Config } from './config.ts'
@@ -21,6 +22,7 @@ import { engines } from './engines/registry.ts'
 import { Metrics } from './http/metrics.ts'
 import { createServer } from './http/server.ts'
 import { type OpenPort, SessionPort } from './pg-port/session-port.ts'
+import { availableMemory } from './runtime/available-memory.ts'
 import { type DataLayout, dataLayout } from './runtime/data-layout.ts'
 import { folderSize } from './runtime/folder-size.ts'
 import { selectRuntime, type WorkerProgram } from './runtime/select-runtime.ts'
@@ -90,7 +92,9 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     links,
     events,
     leadership,
+    clock: systemClock,
     log,
+    availableMemory,
     isBusy: (id) => running.has(id) || transactions.isOpen(id) || sessionPort.isBusy(id),
   })
   const { lifecycle, activity, pool } = life
@@ -98,7 +102,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   const targets = new SessionTargets({ ...parts, runDirOf: layout.runDir })
   const diskUsage = (id: string) => folderSize(layout.databaseDir(id))
   const { deletedKeptMs } = config
-  const databases = new Databases({ ...parts, diskUsage, deletedKeptMs })
+  const databases = new Databases({ ...parts, diskUsage, deletedKeptMs, clock: systemClock })
   const queryPath = new QueryPath({ databases, lifecycle, telemetry, running })
   const transactions = new Transactions({ databases, path: queryPath })
   const version = readVersion()

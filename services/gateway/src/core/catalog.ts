@@ -72,10 +72,10 @@ export class Catalog {
     return id === undefined ? undefined : this.#byId.get(id)
   }
 
-  /** As `findByName`; asks the store about what another gateway may have made a moment ago. */
+  /** As `findByName`; asks the store about what it does not know, such as what was made a moment ago. */
   async lookup(name: string): Promise<DatabaseRow | undefined> {
     const known = this.findByName(name)
-    if (known || !this.isShared) return known
+    if (known) return known
     await this.#ask(async ({ databases }) => {
       const row = await databases.findByName(name)
       if (row) this.#deliver(this.#learn(row))
