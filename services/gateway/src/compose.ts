@@ -19,6 +19,7 @@ import { RunningQueries } from './core/running-queries.ts'
 import { SessionTargets } from './core/session-target.ts'
 import { Transactions } from './core/transactions.ts'
 import { engines } from './engines/registry.ts'
+import type { ReferenceResolver } from './events/postgres-event-bus.ts'
 import { Metrics } from './http/metrics.ts'
 import { createServer } from './http/server.ts'
 import { type OpenPort, SessionPort } from './pg-port/session-port.ts'
@@ -50,10 +51,12 @@ export interface Gateway {
 export async function composeGateway(config: Config, log: Logger): Promise<Gateway> {
   const layout = dataLayout(config.dataDir)
   await prepareFolders(layout)
+  // What happens before there is a catalog is in the store when that is read.
+  let follow: ReferenceResolver = async () => null
   const { store, events, leadership, isShared, ...opened } = await openStore(
     config.storeUrl,
     layout.metaDir,
-    (reference) => catalog.follow(reference),
+    (reference) => follow(reference),
     log,
   )
   const secrets = tokenFile(config.secretsDir)
@@ -64,6 +67,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   const connectionOf = (name: string, engine: EngineName) =>
     engines[engine].hasSessions ? sessionPort.connectionTo(name) : null
   const catalog = new Catalog(store, events, runtime.kind, connectionOf, { isShared })
+  follow = (reference) => catalog.follow(reference)
   await catalog.reload()
   const links = new WorkerLinks({
     runDirOf: layout.runDir,
