@@ -10,11 +10,13 @@ import type { Config } from './config.ts'
 import { Catalog } from './core/catalog.ts'
 import { Credentials } from './core/credentials.ts'
 import { Databases } from './core/databases.ts'
+import { DiskGuard, type DiskHooks } from './core/disk-guard.ts'
 import { Lifecycle } from './core/lifecycle.ts'
 import { Platform } from './core/platform.ts'
 import { QueryPath } from './core/query-path.ts'
 import { RunningQueries } from './core/running-queries.ts'
 import { SessionTargets } from './core/session-target.ts'
+import type { Telemetry } from './core/telemetry.ts'
 import { Transactions } from './core/transactions.ts'
 import { engines } from './engines/registry.ts'
 import { createMemoryEventBus } from './events/memory-event-bus.ts'
@@ -26,7 +28,7 @@ import { folderSize } from './runtime/folder-size.ts'
 import { selectRuntime, type WorkerProgram } from './runtime/select-runtime.ts'
 import { lockData } from './store/data-lock.ts'
 import { KyselyStore } from './store/kysely-store.ts'
-import type { MetadataStore } from './store/metadata-store.ts'
+import type { DatabaseRow, MetadataStore } from './store/metadata-store.ts'
 import { sqliteDialect } from './store/sqlite-dialect.ts'
 import { tokenFile } from './token-file.ts'
 import { readVersion } from './version.ts'
@@ -50,6 +52,7 @@ export interface Gateway {
 /** Builds the gateway out of its parts. The only place that names concrete adapters. */
 export async function composeGateway(config: Config, log: Logger): Promise<Gateway> {
   const layout = dataLayout(config.dataDir)
+  const disk = await guardDisk(config, log)
   await prepareFolders(layout)
   const unlock = lockData(layout.metaDir)
   const store = await openStore(config, log)
@@ -63,30 +66,26 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     engines[engine].hasSessions ? sessionPort.connectionTo(name) : null,
   )
   await catalog.load()
-  const links = new WorkerLinks({
-    runDirOf: layout.runDir,
-    onDown: (id, cause) => {
-      log.warn({ databaseId: id, err: cause }, 'connection to the worker lost')
-      lifecycle.wake(id)
-    },
-    onNotice: (id, notice) => {
-      log.warn({ databaseId: id, ...notice }, 'notice of a worker')
-      telemetry.noticed(notice.kind)
-    },
-    onSilent: (id) => lifecycle.replaceSilent(id),
+  const links = linkWorkers(layout, disk, log, {
+    lifecycle: () => lifecycle,
+    telemetry: () => telemetry,
   })
-  const lifecycle = new Lifecycle({ catalog, runtime, engines, links, log })
+  // Until several gateways share a store, there is one term.
+  const term = () => 1
+  const readOnly = () => disk.readOnly
+  const lifecycle = new Lifecycle({ catalog, runtime, engines, links, log, term, readOnly })
   const running = new RunningQueries()
   const metrics = new Metrics({
     databasesByState: () => countStates(catalog),
     runningQueries: () => running.count,
     openCircuits: () => links.openCircuits,
+    volume: () => disk.volume(),
   })
   const { telemetry, sessions } = metrics
   const parts = { catalog, store, lifecycle, runtime, engines, telemetry, running }
   const targets = new SessionTargets({ ...parts, runDirOf: layout.runDir })
   const diskUsage = (id: string) => folderSize(layout.databaseDir(id))
-  const databases = new Databases({ ...parts, diskUsage })
+  const databases = new Databases({ ...parts, diskUsage, disk, term })
   const queryPath = new QueryPath({ databases, lifecycle, telemetry, running })
   const version = readVersion()
   const stopping = new AbortController()
@@ -103,7 +102,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     transactions: new Transactions({ databases, path: queryPath }),
     platform: new Platform({
       version,
-      dataDir: config.dataDir,
+      disk,
       store,
       runtime,
       runtimeReason: reason,
@@ -117,7 +116,10 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   })
   return {
     app,
-    start: () => lifecycle.start(),
+    start: () => {
+      disk.start(diskHooks(catalog, lifecycle, log))
+      lifecycle.start()
+    },
     listenForSessions: () => sessionPort.listen(targets, sessions, log),
     newToken,
     tokenPath: secrets.path,
@@ -126,9 +128,60 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     async close() {
       stopping.abort()
       await Promise.all([app.close(), sessionPort.close()])
+      await disk.close()
       await lifecycle.close()
       await store.close()
       unlock()
+    },
+  }
+}
+
+/** What workers have to say reaches parts that need the links themselves. */
+function linkWorkers(
+  { runDir: runDirOf }: DataLayout,
+  disk: DiskGuard,
+  log: Logger,
+  parts: { readonly lifecycle: () => Lifecycle; readonly telemetry: () => Telemetry },
+): WorkerLinks {
+  return new WorkerLinks({
+    runDirOf,
+    onDown: (id, cause) => {
+      log.warn({ databaseId: id, err: cause }, 'connection to the worker lost')
+      // For want of room, perhaps: then it needs some before it can come up.
+      void disk.look().then(() => parts.lifecycle().wake(id))
+    },
+    onNotice: (id, notice) => {
+      log.warn({ databaseId: id, ...notice }, 'notice of a worker')
+      parts.telemetry().noticed(notice.kind)
+      if (notice.kind === 'disk.full') void disk.look()
+    },
+    onSilent: (id) => parts.lifecycle().replaceSilent(id),
+  })
+}
+
+/** Before anything else is written to the data folder. */
+async function guardDisk(config: Config, log: Logger): Promise<DiskGuard> {
+  const { dataDir, diskFloorBytes: floorBytes, diskBallastBytes: ballastBytes } = config
+  await mkdir(dataDir, { recursive: true })
+  const disk = new DiskGuard({ dataDir, floorBytes, ballastBytes, log })
+  await disk.open()
+  return disk
+}
+
+function diskHooks(catalog: Catalog, lifecycle: Lifecycle, log: Logger): DiskHooks {
+  const stuck = () =>
+    catalog.all().filter(({ desired, state }) => desired === 'running' && state === 'failed')
+  const tell = (id: DatabaseRow['id']) =>
+    lifecycle
+      .reconfigure(id)
+      .catch((err: unknown) => log.warn({ databaseId: id, err }, 'a worker could not be told'))
+  return {
+    isAnyStuck: () => stuck().length > 0,
+    onChange: () => {
+      for (const { id } of catalog.all()) void tell(id)
+    },
+    onRoom: () => {
+      for (const { id } of stuck()) lifecycle.converge(id).catch(() => {})
     },
   }
 }

@@ -52,6 +52,8 @@ const Settings = z.object({
   DBFORGE_PUBLIC_URL: z.url().optional(),
   DBFORGE_DASHBOARD_URL: z.url().optional(),
   DBFORGE_TRUSTED_PROXIES: list.default([]),
+  DBFORGE_DISK_FLOOR_MB: z.coerce.number().min(0).default(512),
+  DBFORGE_DISK_BALLAST_MB: z.coerce.number().min(0).default(160),
   DBFORGE_BODY_LIMIT_MB: z.coerce.number().min(0.001).max(256).default(16),
   DBFORGE_STOP_GRACE_MS: z.coerce.number().int().min(0).default(25_000),
   DBFORGE_WORKER_IMAGE_SQLITE: z.string().optional(),
@@ -92,6 +94,10 @@ export interface Config {
   /** Addresses or CIDR ranges whose X-Forwarded-* headers are believed. */
   readonly trustedProxies: readonly string[]
   readonly bodyBytesMax: number
+  /** What is to stay free of the volume that holds the data; 0 for no such floor. */
+  readonly diskFloorBytes: number
+  /** Held back there for workers that need room to recover. */
+  readonly diskBallastBytes: number
   readonly stopGraceMs: number
   readonly workerImages: Readonly<Record<EngineName, string | undefined>>
   /** A checkout that missing worker images can be built from. */
@@ -137,6 +143,8 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config 
     dashboardUrl: s.DBFORGE_DASHBOARD_URL,
     trustedProxies: s.DBFORGE_TRUSTED_PROXIES,
     bodyBytesMax: Math.round(s.DBFORGE_BODY_LIMIT_MB * 1024 * 1024),
+    diskFloorBytes: Math.round(s.DBFORGE_DISK_FLOOR_MB * 1024 * 1024),
+    diskBallastBytes: Math.round(s.DBFORGE_DISK_BALLAST_MB * 1024 * 1024),
     stopGraceMs: s.DBFORGE_STOP_GRACE_MS,
     workerImages: {
       sqlite: s.DBFORGE_WORKER_IMAGE_SQLITE,

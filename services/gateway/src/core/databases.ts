@@ -9,10 +9,13 @@ import type {
   DatabaseStats,
   EngineName,
   ErrorCode,
+  LimitName,
   Limits,
   LogLine,
+  PatchedDatabase,
   SpawnedDatabase,
 } from '@db-forge/contract'
+import { limitsByRestart } from '@db-forge/contract'
 import type { z } from 'zod'
 import type { EngineRecipe, EngineRegistry } from '../engines/engine-recipe.ts'
 import { RuntimeUnavailableError, type WorkerRuntime } from '../runtime/worker-runtime.ts'
@@ -22,6 +25,7 @@ import { AppError } from './app-error.ts'
 import type { Catalog } from './catalog.ts'
 import { CpuRate } from './cpu-rate.ts'
 import { newDatabaseId } from './database-id.ts'
+import type { DiskGuard } from './disk-guard.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import { appErrorOf } from './query-failure.ts'
 import type { RunningQueries } from './running-queries.ts'
@@ -29,6 +33,9 @@ import { newPassword, scramVerifier } from './scram-verifier.ts'
 import type { Telemetry } from './telemetry.ts'
 
 type Name = z.output<typeof DatabaseName>
+
+const KEPT_BY_RUNTIME: ReadonlySet<LimitName> = new Set(['memoryMb', 'cpus', 'pidsMax'])
+const KEPT_BY_WORKER: ReadonlySet<LimitName> = new Set(['maxSizeMb', 'sessionQueryTimeoutMs'])
 
 const NEW_OWNER = { role: 'owner', endSessions: false } as const
 
@@ -42,6 +49,9 @@ export interface DatabasesOptions {
   readonly running: RunningQueries
   /** Bytes in a database's folder. */
   readonly diskUsage: (id: string) => Promise<number>
+  readonly disk: Pick<DiskGuard, 'refuseIfFull'>
+  /** Which term of leadership this gateway is in. */
+  readonly term: () => number
 }
 
 /** The use cases of a database's life. Every method throws AppError. */
@@ -92,6 +102,7 @@ export class Databases {
     const startedAt = performance.now()
     const engine = this.#o.engines[options.engine ?? 'sqlite']
     refuseTooLittle(engine, options)
+    this.#o.disk.refuseIfFull()
     const outcome = (code: 'ok' | ErrorCode) =>
       this.#o.telemetry.spawnFinished(engine.name, code, (performance.now() - startedAt) / 1000)
     try {
@@ -104,13 +115,22 @@ export class Databases {
     }
   }
 
-  async patch(name: Name, patch: DatabasePatch): Promise<Database> {
+  async patch(name: Name, patch: DatabasePatch): Promise<PatchedDatabase> {
     const row = this.require(name)
     refuseTooLittle(this.#o.engines[row.engine], patch)
-    const changed = await this.#o.catalog.update(row.id, { limits: limitsOf(row.limits, patch) })
-    if (changed && row.desired === 'running' && this.#concernsWorker(row, changed))
-      await this.#o.lifecycle.converge(row.id)
-    return this.get(name)
+    const limits = limitsOf(row.limits, patch)
+    await this.#o.catalog.update(row.id, { limits })
+    const changed = changedLimits(row.limits, limits)
+    const running = row.desired === 'running'
+    if (running) await this.#apply(row, changed)
+    const restarts = (limit: LimitName) => running && limitsByRestart.includes(limit)
+    return {
+      ...this.get(name),
+      applied: {
+        live: changed.filter((limit) => !restarts(limit)),
+        restart: changed.filter(restarts),
+      },
+    }
   }
 
   /** A new password, the one before being good no more. It is not kept. */
@@ -124,7 +144,8 @@ export class Databases {
     const password = newPassword()
     const link = await this.#o.lifecycle.link(row)
     const verifier = await scramVerifier(password)
-    await link.settings.setPassword({ ...options, verifier }).catch((error: unknown) => {
+    const command = { ...options, verifier, term: this.#o.term() }
+    await link.settings.setPassword(command).catch((error: unknown) => {
       throw appErrorOf(error, SETTINGS_MS)
     })
     return this.#credentials(row, options.role, password)
@@ -254,15 +275,14 @@ export class Databases {
     return { role, user: role, password, url: url?.href ?? null }
   }
 
-  #concernsWorker(before: DatabaseRow, after: DatabaseRow): boolean {
-    return (
-      this.#specHash(before) !== this.#specHash(after) ||
-      before.limits.sessionQueryTimeoutMs !== after.limits.sessionQueryTimeoutMs
-    )
-  }
-
-  #specHash(row: DatabaseRow): string {
-    return this.#o.engines[row.engine].workerSpec(row).hash
+  /** What neither the runtime nor the worker keeps, the gateway looks up each time. */
+  async #apply(row: DatabaseRow, changed: readonly LimitName[]): Promise<void> {
+    if (changed.some((limit) => KEPT_BY_RUNTIME.has(limit)))
+      await this.#o.lifecycle.converge(row.id)
+    else if (changed.some((limit) => KEPT_BY_WORKER.has(limit)))
+      await this.#o.lifecycle.reconfigure(row.id).catch((error: unknown) => {
+        throw appErrorOf(error, SETTINGS_MS)
+      })
   }
 
   #ask<T>(question: () => Promise<T>): Promise<T> {
@@ -290,8 +310,14 @@ function limitsOf(base: Limits, changes: DatabasePatch): Limits {
     queryTimeoutMs: changes.queryTimeoutMs ?? base.queryTimeoutMs,
     sessionQueryTimeoutMs: changes.sessionQueryTimeoutMs ?? base.sessionQueryTimeoutMs,
     sleepAfterMs: changes.sleepAfterMs === undefined ? base.sleepAfterMs : changes.sleepAfterMs,
+    connectionsMax:
+      changes.connectionsMax === undefined ? base.connectionsMax : changes.connectionsMax,
+    pidsMax: changes.pidsMax === undefined ? base.pidsMax : changes.pidsMax,
   }
 }
+
+const changedLimits = (before: Limits, after: Limits): LimitName[] =>
+  (Object.keys(after) as LimitName[]).filter((limit) => before[limit] !== after[limit])
 
 /** Only options that the caller gave are compared. */
 function differences(row: DatabaseRow, options: DatabaseSpawn): string[] {

@@ -1,5 +1,5 @@
 import type { DatabaseId, ErrorCode } from '@db-forge/contract'
-import type { WorkerHealth } from '@db-forge/contract/wire'
+import type { ConfigureCommand, WorkerHealth } from '@db-forge/contract/wire'
 import type { EngineRegistry } from '../engines/engine-recipe.ts'
 import { KeyedQueue } from '../keyed-queue.ts'
 import {
@@ -29,6 +29,10 @@ export interface LifecycleOptions {
   readonly engines: EngineRegistry
   readonly links: WorkerLinks
   readonly log: CoreLog
+  /** Which term of leadership this gateway is in. */
+  readonly term: () => number
+  /** Why workers take nothing that grows. */
+  readonly readOnly: () => 'disk' | null
 }
 
 /**
@@ -70,6 +74,12 @@ export class Lifecycle {
    */
   converge(id: DatabaseId): Promise<void> {
     return this.#queue.run(id, () => this.#converge(id))
+  }
+
+  /** Tells the worker what it goes by now; one that is not connected is told as soon as it is. */
+  async reconfigure(id: DatabaseId): Promise<void> {
+    const row = this.#o.catalog.get(id)
+    if (row) await this.#o.links.current(id)?.settings.configure(this.#settings(row))
   }
 
   /** Ends the worker, then starts it anew. */
@@ -184,15 +194,21 @@ export class Lifecycle {
     })
   }
 
-  /** Tells a worker that clients of other protocols reach what they are to meet. */
+  /** Tells the worker what it goes by while it runs. */
   async #connect(row: DatabaseRow): Promise<WorkerLink> {
     const link = await this.#o.links.connect(row.id)
-    if (this.#o.engines[row.engine].hasSessions)
-      await link.settings.configure({
-        databaseName: row.name,
-        sessionQueryTimeoutMs: row.limits.sessionQueryTimeoutMs,
-      })
+    await link.settings.configure(this.#settings(row))
     return link
+  }
+
+  #settings({ name, limits }: DatabaseRow): ConfigureCommand {
+    return {
+      term: this.#o.term(),
+      maxSizeMb: limits.maxSizeMb,
+      readOnly: this.#o.readOnly(),
+      databaseName: name,
+      sessionQueryTimeoutMs: limits.sessionQueryTimeoutMs,
+    }
   }
 
   /** Runs one step against the runtime; its failure becomes the database's reason and the caller's error. */

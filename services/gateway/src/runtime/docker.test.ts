@@ -84,7 +84,7 @@ describe.skipIf(absent)(absent ? `Docker: skipped, since ${absent}` : 'Docker', 
     }
 
     test('has no network, no privileges, a read-only root, its limits, and one mount', async () => {
-      const id = await ensured({ limits: { memoryMb: 80, cpus: 0.5, maxSizeMb: 8 } })
+      const id = await ensured({ limits: { memoryMb: 80, cpus: 0.5, maxSizeMb: 8, pidsMax: null } })
       const { HostConfig, Mounts, NetworkSettings, Config } = await container(id).inspect()
       expect(HostConfig).toMatchObject({
         NetworkMode: 'none',

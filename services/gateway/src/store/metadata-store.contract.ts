@@ -16,6 +16,8 @@ const draft = (id: string, name: string): DatabaseDraft => ({
     queryTimeoutMs: 30_000,
     sessionQueryTimeoutMs: 0,
     sleepAfterMs: null,
+    connectionsMax: null,
+    pidsMax: null,
   },
 })
 
