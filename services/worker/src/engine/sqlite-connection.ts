@@ -101,6 +101,11 @@ export class Connection implements Interruptible {
     this.#pagesMax = pagesMax(this.db)
   }
 
+  /** The limit was lowered below what the data take, in the main file or still in the log. */
+  get #isTooLarge(): boolean {
+    return this.#pagesMax > pagesIn(this.#maxSizeMb, this.#open.pageBytes)
+  }
+
   get connection(): number {
     return this.guard.connection
   }
@@ -241,7 +246,8 @@ export class Connection implements Interruptible {
 
   #admit(statement: GuardedStatement, check: Check | undefined): void {
     check?.(statement)
-    if (this.refusal && statement.grows) throw REFUSALS[this.refusal]()
+    const refusal = this.#isTooLarge ? 'quota' : this.refusal
+    if (refusal && statement.grows) throw REFUSALS[refusal]()
   }
 
   /** @throws WrongLane where a reader is asked to prepare what writes. */
