@@ -114,6 +114,20 @@ describe.skipIf(absent)(absent ? `Docker: skipped, since ${absent}` : 'Docker', 
       expect(Config.User).toMatch(/^[1-9]\d*:[1-9]\d*$/)
     })
 
+    test('goes on with another share of processors and another number of processes', async () => {
+      const id = await ensured()
+      const before = await container(id).inspect()
+      const limits = { ...testSpec(id).limits, cpus: 0.5, pidsMax: 99, maxSizeMb: 4096 }
+      await runtime.ensure(testSpec(id, { limits }))
+      const after = await container(id).inspect()
+      expect(after.HostConfig).toMatchObject({ NanoCpus: 5e8, PidsLimit: 99 })
+      expect([after.Id, after.State.StartedAt]).toEqual([before.Id, before.State.StartedAt])
+      expect(after.Config.Labels).toMatchObject({ 'dev.dbforge.generation': '1' })
+      expect(await runIn(id, ['cat', '/sys/fs/cgroup/pids.max'])).toBe('99\n')
+      await runtime.ensure(testSpec(id, { limits: { ...limits, memoryMb: 96 }, hash: 'spec-two' }))
+      expect((await container(id).inspect()).Id).not.toBe(before.Id)
+    })
+
     test('is held to that by the kernel', async () => {
       const id = await ensured()
       const read = (what: string) => runIn(id, ['cat', what])
