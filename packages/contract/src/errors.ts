@@ -41,6 +41,7 @@ export const ERRORS = {
   'disk.full': { status: 507, title: 'The volume that holds the data is full' },
   'worker.unreachable': { status: 502, title: 'The worker did not answer' },
   'worker.restarted': { status: 502, title: 'The worker restarted while it handled the request' },
+  'platform.full': { status: 503, title: 'As many databases as may run are at work' },
   'runtime.unavailable': { status: 503, title: 'The container runtime does not answer' },
   'gateway.stale': { status: 503, title: 'Another gateway has taken over' },
   'server.stopping': { status: 503, title: 'The gateway is stopping' },

@@ -30,9 +30,18 @@ export const PlatformStats = z
     databases: z.object({
       total: z.int(),
       byState: z.partialRecord(DatabaseState, z.int()),
-      sizeBytes: z.int().describe('Of the data of all databases'),
+      sizeBytes: z.int().describe('Of the data of all databases, deleted ones too'),
     }),
-    gateway: z.object({ memoryBytes: z.int(), cpuSeconds: z.number() }),
+    pool: z
+      .record(EngineName, z.object({ ready: z.int(), target: z.int() }))
+      .describe('Workers that are ready before there are databases for them'),
+    gateway: z
+      .object({
+        memoryBytes: z.int(),
+        cpuSeconds: z.number(),
+        leads: z.boolean().describe('Of the gateways that share a store, one sees to the workers'),
+      })
+      .describe('The one that has answered'),
     disk: z
       .object({
         totalBytes: z.int(),

@@ -1,4 +1,4 @@
-import type { ConfigureCommand, Led } from '@db-forge/contract/wire'
+import type { ConfigureCommand } from '@db-forge/contract/wire'
 import { parseJson } from './request.ts'
 import { WorkerFailure } from './worker-failure.ts'
 
@@ -6,12 +6,13 @@ import { WorkerFailure } from './worker-failure.ts'
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/
 const SIZE_MB_MAX = 16_777_216
 
-/** Heeds the gateway that leads, and none that did so before. */
+/** Heeds the gateway that leads, and none that did so before. What need not come from it has no term. */
 export class Leadership {
   #term = 0
 
   /** @throws WorkerFailure `gateway.stale` for one whose term has ended. */
-  admit({ term }: Led): void {
+  admit({ term }: { readonly term: number | null }): void {
+    if (term === null) return
     if (term < this.#term)
       throw new WorkerFailure('gateway.stale', `term ${term} has ended; this is ${this.#term}`)
     this.#term = term

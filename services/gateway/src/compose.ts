@@ -6,12 +6,15 @@ import type { DatabaseState, EngineName } from '@db-forge/contract'
 import { VOLUME_MARKER } from '@db-forge/contract/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { systemClock } from './clock.ts'
+import { guardDisk, startDisk } from './compose-disk.ts'
+import { composeLife, type Life } from './compose-life.ts'
+import { openStore } from './compose-store.ts'
 import type { Config } from './config.ts'
 import { Catalog } from './core/catalog.ts'
 import { Credentials } from './core/credentials.ts'
 import { Databases } from './core/databases.ts'
-import { DiskGuard, type DiskHooks } from './core/disk-guard.ts'
-import { Lifecycle } from './core/lifecycle.ts'
+import type { DiskGuard } from './core/disk-guard.ts'
 import { Platform } from './core/platform.ts'
 import { QueryPath } from './core/query-path.ts'
 import { RunningQueries } from './core/running-queries.ts'
@@ -19,17 +22,14 @@ import { SessionTargets } from './core/session-target.ts'
 import type { Telemetry } from './core/telemetry.ts'
 import { Transactions } from './core/transactions.ts'
 import { engines } from './engines/registry.ts'
-import { createMemoryEventBus } from './events/memory-event-bus.ts'
 import { Metrics } from './http/metrics.ts'
 import { createServer } from './http/server.ts'
 import { type OpenPort, SessionPort } from './pg-port/session-port.ts'
+import { availableMemory } from './runtime/available-memory.ts'
 import { type DataLayout, dataLayout } from './runtime/data-layout.ts'
 import { folderSize } from './runtime/folder-size.ts'
 import { selectRuntime, type WorkerProgram } from './runtime/select-runtime.ts'
-import { lockData } from './store/data-lock.ts'
-import { KyselyStore } from './store/kysely-store.ts'
-import type { DatabaseRow, MetadataStore } from './store/metadata-store.ts'
-import { sqliteDialect } from './store/sqlite-dialect.ts'
+import type { MetadataStore } from './store/metadata-store.ts'
 import { tokenFile } from './token-file.ts'
 import { readVersion } from './version.ts'
 import { WorkerLinks } from './worker-link/worker-links.ts'
@@ -43,8 +43,8 @@ export interface Gateway {
   readonly runtimeReason: string
   /** Opens the port for PostgreSQL's clients; null where there is to be none. */
   listenForSessions(): Promise<OpenPort | null>
-  /** Finds or starts the databases that should run, and goes on seeing to them. */
-  start(): void
+  /** Finds or starts the databases that should run, and goes on seeing to them, while it leads. */
+  start(): Promise<void>
   /** Drains requests, then lets go of workers and store. */
   close(): Promise<void>
 }
@@ -54,26 +54,22 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   const layout = dataLayout(config.dataDir)
   const disk = await guardDisk(config, log)
   await prepareFolders(layout)
-  const unlock = lockData(layout.metaDir)
-  const store = await openStore(config, log)
+  const { store, events, leadership, isShared, ...opened } = await openStore(
+    config.storeUrl,
+    layout.metaDir,
+    (reference) => catalog.follow(reference),
+    log,
+  )
   const secrets = tokenFile(config.secretsDir)
   const credentials = new Credentials(store)
   const newToken = await credentials.prepare(config.adminToken, secrets)
   const { runtime, reason } = await chooseRuntime(config, layout, await instanceId(store), log)
-  const events = createMemoryEventBus((error) => log.error({ err: error }, 'event listener failed'))
   const sessionPort = new SessionPort({ ...config, config: config.pg })
-  const catalog = new Catalog(store, events, runtime.kind, ({ name, engine }) =>
-    engines[engine].hasSessions ? sessionPort.connectionTo(name) : null,
-  )
-  await catalog.load()
-  const links = linkWorkers(layout, disk, log, {
-    lifecycle: () => lifecycle,
-    telemetry: () => telemetry,
-  })
-  // Until several gateways share a store, there is one term.
-  const term = () => 1
-  const readOnly = () => disk.readOnly
-  const lifecycle = new Lifecycle({ catalog, runtime, engines, links, log, term, readOnly })
+  const connectionOf = (name: string, engine: EngineName) =>
+    engines[engine].hasSessions ? sessionPort.connectionTo(name) : null
+  const catalog = new Catalog(store, events, runtime.kind, connectionOf, { isShared })
+  await catalog.reload()
+  const links = linkWorkers(layout, disk, log, { life: () => life, telemetry: () => telemetry })
   const running = new RunningQueries()
   const metrics = new Metrics({
     databasesByState: () => countStates(catalog),
@@ -82,43 +78,49 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     volume: () => disk.volume(),
   })
   const { telemetry, sessions } = metrics
-  const parts = { catalog, store, lifecycle, runtime, engines, telemetry, running }
+  const shared = { config, catalog, store, runtime, leadership, disk, log, clock: systemClock }
+  const life: Life = composeLife({
+    ...shared,
+    links,
+    events,
+    availableMemory,
+    readOnly: () => disk.readOnly,
+    isBusy: (id) => running.has(id) || transactions.isOpen(id) || sessionPort.isBusy(id),
+  })
+  const { lifecycle, activity, pool } = life
+  const parts = { ...shared, lifecycle, engines, telemetry, running, activity, pool }
   const targets = new SessionTargets({ ...parts, runDirOf: layout.runDir })
   const diskUsage = (id: string) => folderSize(layout.databaseDir(id))
-  const databases = new Databases({ ...parts, diskUsage, disk, term })
+  const { deletedKeptMs } = config
+  const databases = new Databases({ ...parts, diskUsage, deletedKeptMs })
   const queryPath = new QueryPath({ databases, lifecycle, telemetry, running })
+  const transactions = new Transactions({ databases, path: queryPath })
   const version = readVersion()
   const stopping = new AbortController()
+  const platform = new Platform({
+    ...shared,
+    version,
+    runtimeReason: reason,
+    pool: () => pool.sizes,
+    leads: () => leadership.term !== null,
+    diskUsage,
+    requests: () => metrics.requests,
+  })
+  const { bodyBytesMax, trustedProxies, dashboardUrl } = config
   const app = await createServer({
     version,
     logger: log,
-    bodyBytesMax: config.bodyBytesMax,
-    trustedProxies: config.trustedProxies,
-    dashboardUrl: config.dashboardUrl,
-    catalog,
-    credentials,
-    databases,
-    queryPath,
-    transactions: new Transactions({ databases, path: queryPath }),
-    platform: new Platform({
-      version,
-      disk,
-      store,
-      runtime,
-      runtimeReason: reason,
-      catalog,
-      diskUsage,
-      requests: () => metrics.requests,
-    }),
-    metrics,
+    ...{ bodyBytesMax, trustedProxies, dashboardUrl },
+    ...{ catalog, credentials, databases, queryPath, transactions, platform, metrics },
     events,
     stopping: stopping.signal,
   })
   return {
     app,
-    start: () => {
-      disk.start(diskHooks(catalog, lifecycle, log))
-      lifecycle.start()
+    async start() {
+      startDisk({ ...shared, life })
+      life.start()
+      await leadership.start()
     },
     listenForSessions: () => sessionPort.listen(targets, sessions, log),
     newToken,
@@ -129,9 +131,8 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
       stopping.abort()
       await Promise.all([app.close(), sessionPort.close()])
       await disk.close()
-      await lifecycle.close()
-      await store.close()
-      unlock()
+      await life.close()
+      await opened.close()
     },
   }
 }
@@ -141,56 +142,22 @@ function linkWorkers(
   { runDir: runDirOf }: DataLayout,
   disk: DiskGuard,
   log: Logger,
-  parts: { readonly lifecycle: () => Lifecycle; readonly telemetry: () => Telemetry },
+  parts: { readonly life: () => Life; readonly telemetry: () => Telemetry },
 ): WorkerLinks {
   return new WorkerLinks({
     runDirOf,
     onDown: (id, cause) => {
       log.warn({ databaseId: id, err: cause }, 'connection to the worker lost')
       // For want of room, perhaps: then it needs some before it can come up.
-      void disk.look().then(() => parts.lifecycle().wake(id))
+      void disk.look().then(() => parts.life().lost(id))
     },
     onNotice: (id, notice) => {
       log.warn({ databaseId: id, ...notice }, 'notice of a worker')
       parts.telemetry().noticed(notice.kind)
       if (notice.kind === 'disk.full') void disk.look()
     },
-    onSilent: (id) => parts.lifecycle().replaceSilent(id),
+    onSilent: (id) => parts.life().lifecycle.replaceSilent(id),
   })
-}
-
-/** Before anything else is written to the data folder. */
-async function guardDisk(config: Config, log: Logger): Promise<DiskGuard> {
-  const { dataDir, diskFloorBytes: floorBytes, diskBallastBytes: ballastBytes } = config
-  await mkdir(dataDir, { recursive: true })
-  const disk = new DiskGuard({ dataDir, floorBytes, ballastBytes, log })
-  await disk.open()
-  return disk
-}
-
-function diskHooks(catalog: Catalog, lifecycle: Lifecycle, log: Logger): DiskHooks {
-  const stuck = () =>
-    catalog.all().filter(({ desired, state }) => desired === 'running' && state === 'failed')
-  const tell = (id: DatabaseRow['id']) =>
-    lifecycle
-      .reconfigure(id)
-      .catch((err: unknown) => log.warn({ databaseId: id, err }, 'a worker could not be told'))
-  return {
-    isAnyStuck: () => stuck().length > 0,
-    onChange: () => {
-      for (const { id } of catalog.all()) void tell(id)
-    },
-    onRoom: () => {
-      for (const { id } of stuck()) lifecycle.converge(id).catch(() => {})
-    },
-  }
-}
-
-async function openStore({ storeUrl }: Config, log: Logger): Promise<MetadataStore> {
-  const store = new KyselyStore(sqliteDialect(storeUrl.slice('sqlite:'.length)))
-  const applied = await store.migrate()
-  if (applied.length > 0) log.info({ applied }, 'store migrated')
-  return store
 }
 
 async function chooseRuntime(
@@ -230,12 +197,8 @@ async function prepareFolders(layout: DataLayout): Promise<void> {
 }
 
 /** Tells the workers of this installation from those of others on the same Docker. */
-async function instanceId(store: MetadataStore): Promise<string> {
-  const known = await store.settings.get('instance_id')
-  if (known !== null) return known
-  const made = randomBytes(6).toString('hex')
-  await store.settings.set('instance_id', made)
-  return made
+function instanceId(store: MetadataStore): Promise<string> {
+  return store.settings.setIfAbsent('instance_id', randomBytes(6).toString('hex'))
 }
 
 function countStates(catalog: Catalog): Map<DatabaseState, number> {

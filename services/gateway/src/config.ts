@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import type { EngineName } from '@db-forge/contract'
 import { z } from 'zod'
@@ -23,6 +24,12 @@ const list = z.string().transform((text) =>
     .filter(Boolean),
 )
 
+/** A server's socket is named by `?host=/folder`, with nothing after the `@`. */
+function isStoreUrl(text: string): boolean {
+  if (text.startsWith('sqlite:')) return true
+  return /^postgres(?:ql)?:\/\/\S/.test(text) && URL.canParse(text.replace('@/', '@localhost/'))
+}
+
 const Settings = z.object({
   DBFORGE_HOST: z.string().default('127.0.0.1'),
   DBFORGE_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
@@ -42,7 +49,7 @@ const Settings = z.object({
   DBFORGE_RUNTIME: z.enum(['auto', 'docker', 'process']).default('auto'),
   DBFORGE_STORE_URL: z
     .string()
-    .regex(/^sqlite:/, 'sqlite:{path}')
+    .refine(isStoreUrl, 'sqlite:{path} or postgres://{user}:{password}@{host}:{port}/{database}')
     .optional(),
   DBFORGE_ADMIN_TOKEN: z.string().min(16, 'at least 16 characters').max(200).optional(),
   DBFORGE_LOG_LEVEL: z
@@ -56,6 +63,11 @@ const Settings = z.object({
   DBFORGE_DISK_BALLAST_MB: z.coerce.number().min(0).default(160),
   DBFORGE_BODY_LIMIT_MB: z.coerce.number().min(0.001).max(256).default(16),
   DBFORGE_STOP_GRACE_MS: z.coerce.number().int().min(0).default(25_000),
+  DBFORGE_POOL_SQLITE: z.coerce.number().int().min(0).max(100).default(2),
+  DBFORGE_POOL_POSTGRES: z.coerce.number().int().min(0).max(100).default(1),
+  DBFORGE_SLEEP_AFTER_SECONDS: z.coerce.number().min(0).max(31_536_000).default(900),
+  DBFORGE_RUNNING_MAX: z.coerce.number().int().min(1).max(100_000).optional(),
+  DBFORGE_DELETED_KEEP_HOURS: z.coerce.number().min(0).max(87_600).default(168),
   DBFORGE_WORKER_IMAGE_SQLITE: z.string().optional(),
   DBFORGE_WORKER_IMAGE_POSTGRES: z.string().optional(),
   DBFORGE_BUILD_CONTEXT: z.string().optional(),
@@ -83,6 +95,7 @@ export interface Config {
   readonly dataDir: string
   readonly secretsDir: string
   readonly runtime: 'auto' | 'docker' | 'process'
+  /** May hold a password. */
   readonly storeUrl: string
   readonly adminToken: string | undefined
   readonly logLevel: z.output<typeof Settings>['DBFORGE_LOG_LEVEL']
@@ -99,6 +112,14 @@ export interface Config {
   /** Held back there for workers that need room to recover. */
   readonly diskBallastBytes: number
   readonly stopGraceMs: number
+  /** Workers that are kept ready before there are databases for them. */
+  readonly pool: Readonly<Record<EngineName, number>>
+  /** Of databases that do not say; 0 for never. */
+  readonly sleepAfterMs: number
+  /** How many databases may run at once. */
+  readonly runningMax: number
+  /** How long the data of deleted databases are kept. */
+  readonly deletedKeptMs: number
   readonly workerImages: Readonly<Record<EngineName, string | undefined>>
   /** A checkout that missing worker images can be built from. */
   readonly buildContext: string | undefined
@@ -146,6 +167,10 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config 
     diskFloorBytes: Math.round(s.DBFORGE_DISK_FLOOR_MB * 1024 * 1024),
     diskBallastBytes: Math.round(s.DBFORGE_DISK_BALLAST_MB * 1024 * 1024),
     stopGraceMs: s.DBFORGE_STOP_GRACE_MS,
+    pool: { sqlite: s.DBFORGE_POOL_SQLITE, postgres: s.DBFORGE_POOL_POSTGRES },
+    sleepAfterMs: s.DBFORGE_SLEEP_AFTER_SECONDS * 1000,
+    runningMax: s.DBFORGE_RUNNING_MAX ?? Math.max(RUNNING_MIN, runningMaxOf(totalmem())),
+    deletedKeptMs: s.DBFORGE_DELETED_KEEP_HOURS * 3_600_000,
     workerImages: {
       sqlite: s.DBFORGE_WORKER_IMAGE_SQLITE,
       postgres: s.DBFORGE_WORKER_IMAGE_POSTGRES,
@@ -154,6 +179,10 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config 
     searchPath: env['PATH'],
   }
 }
+
+/** Workers idle at some 50 to 60 MB of memory and take more at work. */
+const RUNNING_MIN = 8
+const runningMaxOf = (memoryBytes: number) => Math.floor((memoryBytes / 2 ** 30) * 8)
 
 const PG_PORT = 5432
 

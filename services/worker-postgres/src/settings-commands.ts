@@ -10,7 +10,7 @@ const VERIFIER =
 export function parsePassword(payload: Uint8Array): PasswordCommand {
   const { term, role, verifier, endSessions } = parsed(payload)
   if (
-    !isTerm(term) ||
+    !(term === null || isTerm(term)) ||
     !isRole(role) ||
     typeof verifier !== 'string' ||
     !VERIFIER.test(verifier) ||

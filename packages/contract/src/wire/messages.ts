@@ -90,14 +90,10 @@ export interface CancelCommand {
   readonly id: number
 }
 
-/** A gateway that leads no more tells workers nothing: they heed only the highest number that they have been told. */
-export interface Led {
-  /** Which term of leadership it is, each later one with a higher number. */
-  readonly term: number
-}
-
 /** What a worker goes by while it runs; told at each connection, and whenever it changes. */
-export interface ConfigureCommand extends Led {
+export interface ConfigureCommand {
+  /** Which term of leadership it is told in; workers heed only the highest that they have been told. */
+  readonly term: number
   readonly maxSizeMb: number
   /** Why nothing that grows is taken, whatever the database's own size: the volume has no room. */
   readonly readOnly: 'disk' | null
@@ -107,7 +103,9 @@ export interface ConfigureCommand extends Led {
   readonly sessionQueryTimeoutMs: number
 }
 
-export interface PasswordCommand extends Led {
+export interface PasswordCommand {
+  /** Null where another gateway leads: whoever is signed in there may ask for a password all the same. */
+  readonly term: number | null
   readonly role: ConnectionRole
   /** `SCRAM-SHA-256$…` as PostgreSQL keeps it: the password itself cannot be had from it. */
   readonly verifier: string

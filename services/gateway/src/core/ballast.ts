@@ -5,7 +5,7 @@ const CHUNK_BYTES = 1024 * 1024
 
 /**
  * A file that takes room so that it can be given back: on a full volume a worker can neither recover nor delete. It lies
- * under its name only while it is whole.
+ * under its name only while it is whole. Where several gateways share the folder, one makes it and each may give it up.
  */
 export class Ballast {
   readonly #path: string
@@ -28,21 +28,24 @@ export class Ballast {
   }
 
   get whole(): boolean {
-    return this.#held >= this.#bytes && !this.#making
+    return this.#held >= this.#bytes && this.#making === null
   }
 
-  /** Looks what an earlier gateway has left: one of another size, or half of one, is none. */
-  async find(): Promise<void> {
-    await rm(this.#unfinished, { force: true })
+  /** Looks what is there: another gateway may have made it or given it up. */
+  async look(): Promise<void> {
+    if (this.#making !== null) return
     const there = await stat(this.#path).catch(() => null)
-    if (there?.size === this.#bytes) this.#held = this.#bytes
-    else await rm(this.#path, { force: true })
+    this.#held = there?.size === this.#bytes ? this.#bytes : 0
   }
 
-  async release(): Promise<void> {
+  /** @returns whether there was anything to give back: half of one that somebody was making, or one of another size, too. */
+  async release(): Promise<boolean> {
     await this.#making?.catch(() => undefined)
-    await rm(this.#path, { force: true })
+    const paths = [this.#path, this.#unfinished]
+    const there = await Promise.all(paths.map((path) => stat(path).catch(() => null)))
+    for (const path of paths) await rm(path, { force: true })
     this.#held = 0
+    return there.some((file) => file !== null)
   }
 
   /** @throws Error where there is no room for it after all; nothing of it is left then. */
@@ -54,17 +57,15 @@ export class Ballast {
   }
 
   async #write(): Promise<void> {
+    // One of another size, or what a gateway that has ended left of one.
+    await Promise.all([this.#path, this.#unfinished].map((path) => rm(path, { force: true })))
     // Not zeros: a file system that compresses would keep nothing of them.
     const chunk = randomFillSync(Buffer.allocUnsafe(CHUNK_BYTES))
     const file = await open(this.#unfinished, 'w', 0o600)
     try {
       for (this.#held = 0; this.#held < this.#bytes; ) {
-        const { bytesWritten } = await file.write(
-          chunk,
-          0,
-          Math.min(CHUNK_BYTES, this.#bytes - this.#held),
-        )
-        this.#held += bytesWritten
+        const bytes = Math.min(CHUNK_BYTES, this.#bytes - this.#held)
+        this.#held += (await file.write(chunk, 0, bytes)).bytesWritten
       }
       await file.sync()
       await rename(this.#unfinished, this.#path)

@@ -2,6 +2,7 @@ import type {
   ConnectionRole,
   Credentials,
   Database,
+  DatabaseId,
   DatabaseName,
   DatabasePatch,
   DatabaseSpawn,
@@ -15,28 +16,37 @@ import type {
   PatchedDatabase,
   SpawnedDatabase,
 } from '@db-forge/contract'
-import { limitsByRestart } from '@db-forge/contract'
 import type { z } from 'zod'
+import type { Clock } from '../clock.ts'
 import type { EngineRecipe, EngineRegistry } from '../engines/engine-recipe.ts'
 import { RuntimeUnavailableError, type WorkerRuntime } from '../runtime/worker-runtime.ts'
-import { type DatabaseRow, type MetadataStore, NameTakenError } from '../store/metadata-store.ts'
+import {
+  type DatabaseRow,
+  listKey,
+  type MetadataStore,
+  NameTakenError,
+} from '../store/metadata-store.ts'
 import { SETTINGS_MS } from '../worker-link/control-channel.ts'
+import type { Activity } from './activity.ts'
 import { AppError } from './app-error.ts'
 import type { Catalog } from './catalog.ts'
 import { CpuRate } from './cpu-rate.ts'
 import { newDatabaseId } from './database-id.ts'
 import type { DiskGuard } from './disk-guard.ts'
+import type { Leadership } from './leadership.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import { changedLimits, howApplied, keepersOf, limitsOf, refuseTooLittle } from './limits.ts'
 import { appErrorOf } from './query-failure.ts'
+import { isSettled } from './reconciler.ts'
 import type { RunningQueries } from './running-queries.ts'
 import { newPassword, scramVerifier } from './scram-verifier.ts'
 import type { Telemetry } from './telemetry.ts'
+import type { WarmPool } from './warm-pool.ts'
 
 type Name = z.output<typeof DatabaseName>
 
-const KEPT_BY_RUNTIME: ReadonlySet<LimitName> = new Set(['memoryMb', 'cpus', 'pidsMax'])
-const KEPT_BY_WORKER: ReadonlySet<LimitName> = new Set(['maxSizeMb', 'sessionQueryTimeoutMs'])
-
+/** Of a name that is taken and given up again all the time. */
+const TRIES = 3
 const NEW_OWNER = { role: 'owner', endSessions: false } as const
 
 export interface DatabasesOptions {
@@ -50,8 +60,12 @@ export interface DatabasesOptions {
   /** Bytes in a database's folder. */
   readonly diskUsage: (id: string) => Promise<number>
   readonly disk: Pick<DiskGuard, 'refuseIfFull'>
-  /** Which term of leadership this gateway is in. */
-  readonly term: () => number
+  readonly leadership: Pick<Leadership, 'term'>
+  readonly clock: Clock
+  readonly activity: Pick<Activity, 'used'>
+  readonly pool: Pick<WarmPool, 'take' | 'giveBack' | 'claimed'>
+  /** How long the data of a deleted database are kept. */
+  readonly deletedKeptMs: number
 }
 
 /** The use cases of a database's life. Every method throws AppError. */
@@ -63,10 +77,10 @@ export class Databases {
     this.#o = options
   }
 
-  /** A database that is being deleted is not found. */
+  /** A database that has been deleted is not found. */
   require(name: Name): DatabaseRow {
     const row = this.#o.catalog.findByName(name)
-    if (!row || row.desired === 'deleted') throw new AppError('database.not_found', `“${name}”`)
+    if (!row) throw new AppError('database.not_found', `“${name}”`)
     return row
   }
 
@@ -87,7 +101,7 @@ export class Databases {
     const last = page.at(-1)
     return {
       items: page.map((row) => this.#o.catalog.present(row)),
-      nextCursor: rows.length > page.length && last ? writeCursor(last.name) : null,
+      nextCursor: rows.length > page.length && last ? writeCursor(listKey(last)) : null,
     }
   }
 
@@ -97,8 +111,7 @@ export class Databases {
     options: DatabaseSpawn,
   ): Promise<{ created: boolean; database: SpawnedDatabase }> {
     const existing = this.#o.catalog.findByName(name)
-    if (existing?.desired === 'deleted') await this.#o.lifecycle.converge(existing.id)
-    else if (existing) return { created: false, database: await this.#adopt(existing, options) }
+    if (existing) return { created: false, database: await this.#adopt(existing, options) }
     const startedAt = performance.now()
     const engine = this.#o.engines[options.engine ?? 'sqlite']
     refuseTooLittle(engine, options)
@@ -119,18 +132,10 @@ export class Databases {
     const row = this.require(name)
     refuseTooLittle(this.#o.engines[row.engine], patch)
     const limits = limitsOf(row.limits, patch)
-    await this.#o.catalog.update(row.id, { limits })
     const changed = changedLimits(row.limits, limits)
     const running = row.desired === 'running'
-    if (running) await this.#apply(row, changed)
-    const restarts = (limit: LimitName) => running && limitsByRestart.includes(limit)
-    return {
-      ...this.get(name),
-      applied: {
-        live: changed.filter((limit) => !restarts(limit)),
-        restart: changed.filter(restarts),
-      },
-    }
+    await this.#apply(row, limits, running ? changed : [])
+    return { ...this.get(name), applied: howApplied(changed, running) }
   }
 
   /** A new password, the one before being good no more. It is not kept. */
@@ -144,7 +149,7 @@ export class Databases {
     const password = newPassword()
     const link = await this.#o.lifecycle.link(row)
     const verifier = await scramVerifier(password)
-    const command = { ...options, verifier, term: this.#o.term() }
+    const command = { ...options, verifier, term: this.#o.leadership.term }
     await link.settings.setPassword(command).catch((error: unknown) => {
       throw appErrorOf(error, SETTINGS_MS)
     })
@@ -164,20 +169,73 @@ export class Databases {
     return this.#want(name, 'pruned')
   }
 
+  /** @throws AppError `database.stopped` for one that would not be woken */
+  sleep(name: Name): Promise<Database> {
+    this.#requireRunning(name)
+    return this.#want(name, 'asleep')
+  }
+
   async restart(name: Name): Promise<Database> {
-    const row = this.require(name)
-    if (row.desired !== 'running')
-      throw new AppError('database.stopped', `“${row.name}” is ${row.desired}; start it instead`)
-    await this.#o.lifecycle.restart(row.id)
+    const { id } = this.#requireRunning(name)
+    await this.#o.lifecycle.restart(id)
     return this.get(name)
   }
 
+  /** Its name is free once this resolves; its data stay for as long as deleted data are kept. */
   async delete(name: Name): Promise<void> {
-    const row = this.require(name)
-    await this.#o.catalog.update(row.id, { desired: 'deleted', state: 'deleting' })
-    await this.#o.lifecycle.converge(row.id)
-    this.#cpu.forget(row.id)
-    this.#o.running.forget(row.id)
+    const { id } = this.require(name)
+    const now = this.#o.clock.date().getTime()
+    const deleted = await this.#o.catalog.updateIf(id, isLive, {
+      desired: 'deleted',
+      state: 'deleting',
+      deletedAt: new Date(now).toISOString(),
+      purgeAt: new Date(now + this.#o.deletedKeptMs).toISOString(),
+    })
+    if (!deleted) throw new AppError('database.not_found', `“${name}” has just been deleted`)
+    this.#cpu.forget(id)
+    this.#o.running.forget(id)
+    if (this.#o.deletedKeptMs === 0) await this.#purge(id)
+    else await this.#o.lifecycle.converge(id)
+  }
+
+  /** Destroys the data of the database of this name, and of those that were deleted before. */
+  async purge(name: Name): Promise<void> {
+    const { catalog } = this.#o
+    const live = catalog.findByName(name)
+    const tombstones = catalog.tombstones(name)
+    if (!live && tombstones.length === 0) throw new AppError('database.not_found', `“${name}”`)
+    if (live) await this.delete(name)
+    for (const { id } of live ? [live, ...tombstones] : tombstones) await this.#purge(id)
+  }
+
+  /** @throws AppError `database.conflict` where the name is taken */
+  async undelete(
+    name: Name,
+    options: { readonly id?: DatabaseId | undefined; readonly name?: Name | undefined },
+  ): Promise<Database> {
+    const tombstone = this.#o.catalog
+      .tombstones(name)
+      .find(({ id, desired }) => desired === 'deleted' && (!options.id || options.id === id))
+    if (!tombstone)
+      throw new AppError('database.not_found', `no deleted “${name}” whose data are still there`)
+    const newName = options.name ?? tombstone.name
+    const back = await this.#o.catalog
+      .updateIf(tombstone.id, ({ desired }) => desired === 'deleted', {
+        name: newName,
+        deletedAt: null,
+        purgeAt: null,
+        desired: 'running',
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof NameTakenError)) throw error
+        throw new AppError(
+          'database.conflict',
+          `there is a “${newName}”; bring it back by another name`,
+        )
+      })
+    if (!back) throw new AppError('database.not_found', `“${name}” is being destroyed`)
+    await this.#o.lifecycle.converge(back.id)
+    return this.get(newName)
   }
 
   async *logs(
@@ -216,40 +274,102 @@ export class Databases {
   }
 
   async #create(name: Name, options: DatabaseSpawn, engine: EngineName) {
-    const { catalog, lifecycle } = this.#o
-    const limits = limitsOf(this.#o.engines[engine].defaultLimits, options)
-    try {
-      const row = await catalog.insert({
-        id: newDatabaseId(),
-        name,
-        engine,
-        engineVersion: null,
-        state: 'starting',
-        desired: 'running',
-        limits,
-        origin: null,
-      })
-      const credentials = await this.#firstStart(row)
-      return { created: true, database: { ...this.get(name), ...credentials } }
-    } catch (error) {
-      const winner = error instanceof NameTakenError ? catalog.findByName(name) : undefined
-      if (!winner) throw error
-      await lifecycle.converge(winner.id)
-      return { created: false, database: await this.#adopt(winner, options) }
+    const { catalog, lifecycle, engines } = this.#o
+    const limits = limitsOf(engines[engine].defaultLimits, options)
+    for (let left = TRIES; ; left--) {
+      try {
+        const { row, isFresh } = await this.#insert(name, engine, limits)
+        this.#o.activity.used(row.id)
+        const credentials = await this.#firstStart(row, isFresh)
+        return { created: true, database: { ...this.get(name), ...credentials } }
+      } catch (error) {
+        if (!(error instanceof NameTakenError)) throw error
+        const winner = await catalog.lookup(name)
+        // Who had the name may have given it up meanwhile.
+        if (!winner && left > 1) continue
+        if (!winner) throw new AppError('database.conflict', `“${name}” comes and goes`)
+        await lifecycle.converge(winner.id)
+        return { created: false, database: await this.#adopt(winner, options) }
+      }
     }
   }
 
+  /** With the id of a worker of the warm pool that can have these limits, if there is one. @throws NameTakenError */
+  async #insert(name: Name, engine: EngineName, limits: Limits) {
+    const { catalog, pool, engines } = this.#o
+    const draft = {
+      id: newDatabaseId(),
+      name,
+      engine,
+      engineVersion: null,
+      state: 'starting',
+      desired: 'running',
+      limits,
+      origin: null,
+    } as const
+    const recipe = engines[engine]
+    const defaults = recipe.defaultLimits
+    const { hash } = recipe.workerSpec({ ...draft, generation: 1 })
+    const isPooled = hash === poolHash(recipe, draft.id)
+    const slot = isPooled ? await pool.take(engine) : undefined
+    if (slot) {
+      const row = await catalog.claim({ ...draft, id: slot }).catch((error: unknown) => {
+        pool.giveBack(engine, slot)
+        throw error
+      })
+      pool.claimed(engine, slot)
+      // Others of its bounds the runtime changes as it brings the database up.
+      const isFresh = limits.cpus === defaults.cpus && limits.pidsMax === defaults.pidsMax
+      if (row) return { row, isFresh }
+    }
+    return { row: await catalog.insert(draft), isFresh: false }
+  }
+
   /** A spawn that fails leaves nothing behind: no row, and if the runtime answers no container or folder. */
-  async #firstStart(row: DatabaseRow): Promise<Pick<SpawnedDatabase, 'credentials'>> {
+  async #firstStart(
+    row: DatabaseRow,
+    isFresh: boolean,
+  ): Promise<Pick<SpawnedDatabase, 'credentials'>> {
     try {
-      await this.#o.lifecycle.converge(row.id)
-      if (!this.#o.engines[row.engine].hasSessions) return {}
-      return { credentials: await this.renewPassword(row.name, NEW_OWNER) }
+      await this.#o.lifecycle.converge(row.id, isFresh)
     } catch (error) {
-      await this.#o.catalog.update(row.id, { desired: 'deleted', state: 'deleting' })
-      await this.#o.lifecycle.converge(row.id).catch(() => {})
+      // Unless somebody else has brought it up meanwhile, and uses it.
+      await this.#takeBack(row.id, ({ state }) => state !== 'running')
       throw error
     }
+    if (!this.#o.engines[row.engine].hasSessions) return {}
+    try {
+      return { credentials: await this.renewPassword(row.name, NEW_OWNER) }
+    } catch (error) {
+      await this.#takeBack(row.id, () => true)
+      throw error
+    }
+  }
+
+  async #takeBack(id: DatabaseId, condition: (row: DatabaseRow) => boolean): Promise<void> {
+    const at = this.#o.clock.date().toISOString()
+    const taken = await this.#o.catalog.updateIf(id, (row) => isLive(row) && condition(row), {
+      desired: 'purged',
+      state: 'deleting',
+      deletedAt: at,
+      purgeAt: at,
+    })
+    if (taken) await this.#o.lifecycle.converge(id).catch(() => {})
+  }
+
+  async #purge(id: DatabaseId): Promise<void> {
+    const purged = await this.#o.catalog.updateIf(id, ({ deletedAt }) => deletedAt !== null, {
+      desired: 'purged',
+      state: 'deleting',
+    })
+    if (purged) await this.#o.lifecycle.converge(id)
+  }
+
+  #requireRunning(name: Name): DatabaseRow {
+    const row = this.require(name)
+    if (row.desired !== 'running' && row.desired !== 'asleep')
+      throw new AppError('database.stopped', `“${row.name}” is ${row.desired}; start it instead`)
+    return row
   }
 
   /** Spawn of a name that exists: the same options, or a conflict; brings it up if it is not. */
@@ -257,13 +377,16 @@ export class Databases {
     const different = differences(row, options)
     if (different.length > 0)
       throw new AppError('database.conflict', `“${row.name}” has another ${different.join(', ')}`)
-    if (row.desired !== 'running' || row.state !== 'running') await this.#want(row.name, 'running')
+    if (!isSettled(row) || row.desired !== 'running') await this.#want(row.name, 'running')
     return this.get(row.name)
   }
 
-  async #want(name: Name, desired: 'running' | 'stopped' | 'pruned'): Promise<Database> {
+  async #want(name: Name, desired: 'running' | 'asleep' | 'stopped' | 'pruned'): Promise<Database> {
     const row = this.require(name)
-    await this.#o.catalog.update(row.id, { desired })
+    // Whoever deletes it at the same moment has the last word.
+    if (!(await this.#o.catalog.updateIf(row.id, isLive, { desired })))
+      throw new AppError('database.not_found', `“${name}” has just been deleted`)
+    if (desired === 'running') this.#o.activity.used(row.id)
     await this.#o.lifecycle.converge(row.id)
     return this.get(name)
   }
@@ -276,11 +399,15 @@ export class Databases {
   }
 
   /** What neither the runtime nor the worker keeps, the gateway looks up each time. */
-  async #apply(row: DatabaseRow, changed: readonly LimitName[]): Promise<void> {
-    if (changed.some((limit) => KEPT_BY_RUNTIME.has(limit)))
-      await this.#o.lifecycle.converge(row.id)
-    else if (changed.some((limit) => KEPT_BY_WORKER.has(limit)))
-      await this.#o.lifecycle.reconfigure(row.id).catch((error: unknown) => {
+  async #apply(row: DatabaseRow, limits: Limits, changed: readonly LimitName[]): Promise<void> {
+    const { catalog, lifecycle, leadership } = this.#o
+    const { byRuntime, byWorker } = keepersOf(changed)
+    // The gateway that leads sees to rows that are not settled; this one waits until they are.
+    const elsewhere = leadership.term === null && (byRuntime || byWorker)
+    await catalog.updateIf(row.id, isLive, elsewhere ? { limits, state: 'starting' } : { limits })
+    if (byRuntime || elsewhere) await lifecycle.converge(row.id)
+    else if (byWorker)
+      await lifecycle.reconfigure(row.id).catch((error: unknown) => {
         throw appErrorOf(error, SETTINGS_MS)
       })
   }
@@ -293,31 +420,11 @@ export class Databases {
   }
 }
 
-/** @throws AppError `request.invalid` for less memory than the engine can work with. */
-function refuseTooLittle({ name, memoryMbMin }: EngineRecipe, { memoryMb }: DatabasePatch): void {
-  if (memoryMb === undefined || memoryMb >= memoryMbMin) return
-  const detail = `at least ${memoryMbMin} for ${name}`
-  throw new AppError('request.invalid', `#/memoryMb: ${detail}`, {
-    extra: { errors: [{ pointer: '#/memoryMb', detail }] },
-  })
-}
+const isLive = ({ deletedAt }: DatabaseRow) => deletedAt === null
 
-function limitsOf(base: Limits, changes: DatabasePatch): Limits {
-  return {
-    memoryMb: changes.memoryMb ?? base.memoryMb,
-    cpus: changes.cpus ?? base.cpus,
-    maxSizeMb: changes.maxSizeMb ?? base.maxSizeMb,
-    queryTimeoutMs: changes.queryTimeoutMs ?? base.queryTimeoutMs,
-    sessionQueryTimeoutMs: changes.sessionQueryTimeoutMs ?? base.sessionQueryTimeoutMs,
-    sleepAfterMs: changes.sleepAfterMs === undefined ? base.sleepAfterMs : changes.sleepAfterMs,
-    connectionsMax:
-      changes.connectionsMax === undefined ? base.connectionsMax : changes.connectionsMax,
-    pidsMax: changes.pidsMax === undefined ? base.pidsMax : changes.pidsMax,
-  }
-}
-
-const changedLimits = (before: Limits, after: Limits): LimitName[] =>
-  (Object.keys(after) as LimitName[]).filter((limit) => before[limit] !== after[limit])
+/** Of the workers that the warm pool keeps. */
+const poolHash = (recipe: EngineRecipe, id: DatabaseId) =>
+  recipe.workerSpec({ id, limits: recipe.defaultLimits, generation: 1 }).hash
 
 /** Only options that the caller gave are compared. */
 function differences(row: DatabaseRow, options: DatabaseSpawn): string[] {

@@ -27,9 +27,11 @@ export interface DiskGuardOptions {
 
 /** What the guard does with databases. */
 export interface DiskHooks {
+  /** Whether this gateway sees to the workers. */
+  readonly leads: () => boolean
   /** Whether a database that should run does not come up. */
   readonly isAnyStuck: () => boolean
-  /** `readOnly` has changed: every worker is to be told. */
+  /** Every worker that is connected is to be told of `readOnly`. */
   readonly onChange: () => void
   /** Room has been made: what could not come up may try again. */
   readonly onRoom: () => void
@@ -84,7 +86,6 @@ export class DiskGuard {
       join(this.#o.dataDir, 'ballast'),
       Math.min(this.#o.ballastBytes, most),
     )
-    await ballast.find()
     this.#ballast = ballast
     await this.look()
   }
@@ -131,6 +132,7 @@ export class DiskGuard {
   async #look(): Promise<void> {
     const ballast = this.#ballast
     if (!ballast) return
+    await ballast.look()
     const { freeBytes } = await this.#room()
     // What the ballast will take again is not free.
     const leftBytes = freeBytes - ballast.missingBytes
@@ -138,23 +140,26 @@ export class DiskGuard {
     const low = leftBytes < floorBytes && floorBytes > 0
     if (low && !this.#readOnly) this.#set(true, freeBytes)
     if (this.#needsBallast(freeBytes)) await this.#release(ballast, freeBytes)
-    else if (!low && !ballast.whole && leftBytes > NOTHING_LEFT_BYTES) this.#make(ballast)
+    else if (this.#mayMake(ballast, leftBytes, low)) this.#make(ballast)
     if (!low && this.#readOnly) this.#set(false, freeBytes)
   }
 
   #needsBallast(freeBytes: number): boolean {
-    if (this.#ballast?.heldBytes === 0) return false
     const nothing = Math.min(NOTHING_LEFT_BYTES, this.#floorBytes * NOTHING_LEFT_SHARE)
-    return (
-      freeBytes < Math.max(nothing, MIB) || (this.#readOnly && this.#hooks?.isAnyStuck() === true)
-    )
+    const stuck = this.#readOnly && this.#hooks?.isAnyStuck() === true
+    return freeBytes < Math.max(nothing, MIB) || stuck
   }
 
   async #release(ballast: Ballast, freeBytes: number): Promise<void> {
-    const heldBytes = ballast.heldBytes
-    await ballast.release()
-    this.#o.log.warn({ freeBytes, heldBytes }, 'the volume is full: the ballast is given up')
+    if (!(await ballast.release())) return
+    this.#o.log.warn({ freeBytes }, 'the volume is full: the ballast is given up')
     this.#hooks?.onRoom()
+  }
+
+  /** One gateway makes it, and none of it where it would be room that is wanted. */
+  #mayMake(ballast: Ballast, leftBytes: number, low: boolean): boolean {
+    const leads = this.#hooks?.leads() === true
+    return leads && !low && !ballast.whole && leftBytes > NOTHING_LEFT_BYTES
   }
 
   #make(ballast: Ballast): void {

@@ -3,6 +3,7 @@ import type { Limits } from '@db-forge/contract'
 import { clientSessionsMax, POSTGRES_SOCKET } from '@db-forge/contract/wire'
 import type { EngineRegistry } from '../engines/engine-recipe.ts'
 import type { DatabaseRow } from '../store/metadata-store.ts'
+import type { Activity } from './activity.ts'
 import { AppError } from './app-error.ts'
 import type { Catalog } from './catalog.ts'
 import type { Lifecycle } from './lifecycle.ts'
@@ -13,12 +14,15 @@ export interface SessionTarget {
   readonly socketPath: string
   readonly database: string
   readonly sessionsMax: number
+  /** To be called whenever a client says something. */
+  readonly used: () => void
 }
 
 export interface SessionTargetsOptions {
   readonly catalog: Catalog
   readonly lifecycle: Lifecycle
   readonly engines: EngineRegistry
+  readonly activity: Pick<Activity, 'used'>
   readonly runDirOf: (id: DatabaseRow['id']) => string
 }
 
@@ -36,8 +40,8 @@ export class SessionTargets {
 
   /** @throws AppError */
   async find(name: string): Promise<SessionTarget> {
-    const row = this.#o.catalog.findByName(name)
-    if (!row || row.desired === 'deleted') throw new AppError('database.not_found', `“${name}”`)
+    const row = await this.#o.catalog.lookup(name)
+    if (!row) throw new AppError('database.not_found', `“${name}”`)
     if (!this.#o.engines[row.engine].hasSessions)
       throw new AppError('engine.unsupported', `database "${row.name}" is a ${row.engine} database`)
     await this.#o.lifecycle.link(row)
@@ -46,6 +50,7 @@ export class SessionTargets {
       socketPath: join(this.#o.runDirOf(row.id), POSTGRES_SOCKET),
       database: row.name,
       sessionsMax: sessionsMaxOf(row.limits),
+      used: () => this.#o.activity.used(row.id),
     }
   }
 }

@@ -8,7 +8,7 @@ import {
 import type { FastifyInstance } from 'fastify'
 import { Server, type Socket } from 'socket.io'
 import { type Credentials, sessionKey } from '../core/credentials.ts'
-import type { EventBus } from '../events/event-bus.ts'
+import type { EventBus, PlatformEvent } from '../events/event-bus.ts'
 import { isSameOrigin, sessionSecret } from './auth.ts'
 
 export interface RealtimeOptions {
@@ -46,12 +46,10 @@ export class Realtime {
       socket.on('resync', () => this.#sendSnapshot(socket))
     })
     const unsubscribe = options.events.subscribe((event) => {
+      const change = changeOf(event)
+      if (!change) return
       this.#seq += 1
-      const change: RealtimeChange =
-        event.type === 'database.changed'
-          ? { seq: this.#seq, type: 'changed', database: event.database }
-          : { seq: this.#seq, type: 'deleted', id: event.id, name: event.name }
-      this.#io.emit('change', change)
+      this.#io.emit('change', { seq: this.#seq, ...change })
     })
     app.addHook('preClose', async () => {
       unsubscribe()
@@ -76,4 +74,16 @@ export class Realtime {
     await socket.join(sessionKey(secret))
     return true
   }
+}
+
+type Change = RealtimeChange extends infer T ? (T extends unknown ? Omit<T, 'seq'> : never) : never
+
+/** Null for what sockets are not told. */
+function changeOf(event: PlatformEvent): Change | null {
+  if (event.type === 'database.deleted') return { type: 'deleted', id: event.id, name: event.name }
+  if (event.type !== 'database.changed') return null
+  const { database } = event
+  return database.deletedAt === null
+    ? { type: 'changed', database }
+    : { type: 'deleted', id: database.id, name: database.name }
 }

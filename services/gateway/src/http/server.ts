@@ -19,6 +19,7 @@ import type { EventBus } from '../events/event-bus.ts'
 import { registerAuth } from './auth.ts'
 import { registerDashboard } from './dashboard.ts'
 import { registerJsonBodies } from './json-body.ts'
+import { registerLookup } from './lookup.ts'
 import type { Metrics } from './metrics.ts'
 import { validator } from './mount.ts'
 import { registerOpenApi } from './openapi.ts'
@@ -123,13 +124,14 @@ async function registerApi(app: FastifyInstance, options: ServerOptions): Promis
     databases: () =>
       options.catalog
         .all()
-        .filter(({ desired }) => desired !== 'deleted')
+        .filter(({ deletedAt }) => deletedAt === null)
         .map((row) => options.catalog.present(row)),
   })
   await registerOpenApi(app, options.version)
   // In a scope of their own: compilers for zod would meet other plugins' JSON schemas otherwise.
   app.register((scope, _options, done) => {
     scope.setValidatorCompiler(validator).setSerializerCompiler(serializerCompiler)
+    if (options.catalog.isShared) registerLookup(scope, options.catalog)
     databaseRoutes(scope, options.databases, options.stopping)
     queryRoutes(scope, options.queryPath, options.transactions)
     dataRoutes(scope, options.queryPath)

@@ -56,6 +56,8 @@ export async function openTestGateway(env: Record<string, string> = {}): Promise
     // Of the machine's volume, which is others' too.
     DBFORGE_DISK_FLOOR_MB: '0',
     DBFORGE_DISK_BALLAST_MB: '0',
+    DBFORGE_POOL_SQLITE: '0',
+    DBFORGE_POOL_POSTGRES: '0',
     PATH: process.env['PATH'] ?? '',
     ...env,
   })
@@ -68,7 +70,7 @@ async function open(folder: string, env: Record<string, string>): Promise<TestGa
     config,
     pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }),
   )
-  gateway.start()
+  await gateway.start()
   const call: TestGateway['call'] = async <T>(
     method: string,
     path: string,
@@ -134,7 +136,7 @@ async function open(folder: string, env: Record<string, string>): Promise<TestGa
         'GET',
         '/admin/databases?limit=1000',
       )
-      for (const { name } of body.items) await call('DELETE', `/admin/databases/${name}`)
+      for (const { name } of body.items) await call('DELETE', `/admin/databases/${name}?force=true`)
       await gateway.close()
       await rm(folder, { recursive: true, force: true })
     },

@@ -17,7 +17,12 @@ export function databaseRoutes(
   mount(app, routes.list, ({ query }) => databases.list(query))
   mount(app, routes.get, async ({ params }) => databases.get(params.name))
   mount(app, routes.patch, ({ params, body }) => databases.patch(params.name, body))
-  mount(app, routes.delete, ({ params }) => databases.delete(params.name).then(() => undefined))
+  mount(app, routes.delete, async ({ params, query }) => {
+    await (query.force ? databases.purge(params.name) : databases.delete(params.name))
+    return undefined
+  })
+  mount(app, routes.undelete, ({ params, body }) => databases.undelete(params.name, body))
+  mount(app, routes.sleep, ({ params }) => databases.sleep(params.name))
   mount(app, routes.credentials, async ({ params, body }) =>
     databases.renewPassword(params.name, body),
   )
