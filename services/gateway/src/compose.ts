@@ -7,16 +7,19 @@ import { VOLUME_MARKER } from '@db-forge/contract/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { systemClock } from './clock.ts'
+import { guardDisk, startDisk } from './compose-disk.ts'
 import { composeLife, type Life } from './compose-life.ts'
 import { openStore } from './compose-store.ts'
 import type { Config } from './config.ts'
 import { Catalog } from './core/catalog.ts'
 import { Credentials } from './core/credentials.ts'
 import { Databases } from './core/databases.ts'
+import type { DiskGuard } from './core/disk-guard.ts'
 import { Platform } from './core/platform.ts'
 import { QueryPath } from './core/query-path.ts'
 import { RunningQueries } from './core/running-queries.ts'
 import { SessionTargets } from './core/session-target.ts'
+import type { Telemetry } from './core/telemetry.ts'
 import { Transactions } from './core/transactions.ts'
 import { engines } from './engines/registry.ts'
 import type { ReferenceResolver } from './events/postgres-event-bus.ts'
@@ -50,6 +53,7 @@ export interface Gateway {
 /** Builds the gateway out of its parts. The only place that names concrete adapters. */
 export async function composeGateway(config: Config, log: Logger): Promise<Gateway> {
   const layout = dataLayout(config.dataDir)
+  const disk = await guardDisk(config, log)
   await prepareFolders(layout)
   // What happens before there is a catalog is in the store when that is read.
   let follow: ReferenceResolver = async () => null
@@ -69,78 +73,56 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   const catalog = new Catalog(store, events, runtime.kind, connectionOf, { isShared })
   follow = (reference) => catalog.follow(reference)
   await catalog.reload()
-  const links = new WorkerLinks({
-    runDirOf: layout.runDir,
-    onDown: (id, cause) => {
-      log.warn({ databaseId: id, err: cause }, 'connection to the worker lost')
-      life.lost(id)
-    },
-    onNotice: (id, notice) => {
-      log.warn({ databaseId: id, ...notice }, 'notice of a worker')
-      telemetry.noticed(notice.kind)
-    },
-    onSilent: (id) => life.lifecycle.replaceSilent(id),
-  })
+  const links = linkWorkers(layout, disk, log, { life: () => life, telemetry: () => telemetry })
   const running = new RunningQueries()
   const metrics = new Metrics({
     databasesByState: () => countStates(catalog),
     runningQueries: () => running.count,
     openCircuits: () => links.openCircuits,
+    volume: () => disk.volume(),
   })
   const { telemetry, sessions } = metrics
+  const shared = { config, catalog, store, runtime, leadership, disk, log, clock: systemClock }
   const life: Life = composeLife({
-    config,
-    catalog,
-    store,
-    runtime,
+    ...shared,
     links,
     events,
-    leadership,
-    clock: systemClock,
-    log,
     availableMemory,
+    readOnly: () => disk.readOnly,
     isBusy: (id) => running.has(id) || transactions.isOpen(id) || sessionPort.isBusy(id),
   })
   const { lifecycle, activity, pool } = life
-  const parts = { catalog, store, lifecycle, runtime, engines, telemetry, running, activity, pool }
+  const parts = { ...shared, lifecycle, engines, telemetry, running, activity, pool }
   const targets = new SessionTargets({ ...parts, runDirOf: layout.runDir })
   const diskUsage = (id: string) => folderSize(layout.databaseDir(id))
   const { deletedKeptMs } = config
-  const databases = new Databases({ ...parts, diskUsage, deletedKeptMs, clock: systemClock })
+  const databases = new Databases({ ...parts, diskUsage, deletedKeptMs })
   const queryPath = new QueryPath({ databases, lifecycle, telemetry, running })
   const transactions = new Transactions({ databases, path: queryPath })
   const version = readVersion()
   const stopping = new AbortController()
+  const platform = new Platform({
+    ...shared,
+    version,
+    runtimeReason: reason,
+    pool: () => pool.sizes,
+    leads: () => leadership.term !== null,
+    diskUsage,
+    requests: () => metrics.requests,
+  })
+  const { bodyBytesMax, trustedProxies, dashboardUrl } = config
   const app = await createServer({
     version,
     logger: log,
-    bodyBytesMax: config.bodyBytesMax,
-    trustedProxies: config.trustedProxies,
-    dashboardUrl: config.dashboardUrl,
-    catalog,
-    credentials,
-    databases,
-    queryPath,
-    transactions,
-    platform: new Platform({
-      version,
-      dataDir: config.dataDir,
-      store,
-      runtime,
-      runtimeReason: reason,
-      catalog,
-      pool: () => pool.sizes,
-      leads: () => leadership.term !== null,
-      diskUsage,
-      requests: () => metrics.requests,
-    }),
-    metrics,
+    ...{ bodyBytesMax, trustedProxies, dashboardUrl },
+    ...{ catalog, credentials, databases, queryPath, transactions, platform, metrics },
     events,
     stopping: stopping.signal,
   })
   return {
     app,
     async start() {
+      startDisk({ ...shared, life })
       life.start()
       await leadership.start()
     },
@@ -152,10 +134,34 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     async close() {
       stopping.abort()
       await Promise.all([app.close(), sessionPort.close()])
+      await disk.close()
       await life.close()
       await opened.close()
     },
   }
+}
+
+/** What workers have to say reaches parts that need the links themselves. */
+function linkWorkers(
+  { runDir: runDirOf }: DataLayout,
+  disk: DiskGuard,
+  log: Logger,
+  parts: { readonly life: () => Life; readonly telemetry: () => Telemetry },
+): WorkerLinks {
+  return new WorkerLinks({
+    runDirOf,
+    onDown: (id, cause) => {
+      log.warn({ databaseId: id, err: cause }, 'connection to the worker lost')
+      // For want of room, perhaps: then it needs some before it can come up.
+      void disk.look().then(() => parts.life().lost(id))
+    },
+    onNotice: (id, notice) => {
+      log.warn({ databaseId: id, ...notice }, 'notice of a worker')
+      parts.telemetry().noticed(notice.kind)
+      if (notice.kind === 'disk.full') void disk.look()
+    },
+    onSilent: (id) => parts.life().lifecycle.replaceSilent(id),
+  })
 }
 
 async function chooseRuntime(

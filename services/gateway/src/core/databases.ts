@@ -10,8 +10,10 @@ import type {
   DatabaseStats,
   EngineName,
   ErrorCode,
+  LimitName,
   Limits,
   LogLine,
+  PatchedDatabase,
   SpawnedDatabase,
 } from '@db-forge/contract'
 import type { z } from 'zod'
@@ -30,7 +32,10 @@ import { AppError } from './app-error.ts'
 import type { Catalog } from './catalog.ts'
 import { CpuRate } from './cpu-rate.ts'
 import { newDatabaseId } from './database-id.ts'
+import type { DiskGuard } from './disk-guard.ts'
+import type { Leadership } from './leadership.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import { changedLimits, howApplied, keepersOf, limitsOf, refuseTooLittle } from './limits.ts'
 import { appErrorOf } from './query-failure.ts'
 import { isSettled } from './reconciler.ts'
 import type { RunningQueries } from './running-queries.ts'
@@ -54,6 +59,8 @@ export interface DatabasesOptions {
   readonly running: RunningQueries
   /** Bytes in a database's folder. */
   readonly diskUsage: (id: string) => Promise<number>
+  readonly disk: Pick<DiskGuard, 'refuseIfFull'>
+  readonly leadership: Pick<Leadership, 'term'>
   readonly clock: Clock
   readonly activity: Pick<Activity, 'used'>
   readonly pool: Pick<WarmPool, 'take' | 'giveBack' | 'claimed'>
@@ -108,6 +115,7 @@ export class Databases {
     const startedAt = performance.now()
     const engine = this.#o.engines[options.engine ?? 'sqlite']
     refuseTooLittle(engine, options)
+    this.#o.disk.refuseIfFull()
     const outcome = (code: 'ok' | ErrorCode) =>
       this.#o.telemetry.spawnFinished(engine.name, code, (performance.now() - startedAt) / 1000)
     try {
@@ -120,14 +128,14 @@ export class Databases {
     }
   }
 
-  async patch(name: Name, patch: DatabasePatch): Promise<Database> {
+  async patch(name: Name, patch: DatabasePatch): Promise<PatchedDatabase> {
     const row = this.require(name)
     refuseTooLittle(this.#o.engines[row.engine], patch)
     const limits = limitsOf(row.limits, patch)
-    const changed = await this.#o.catalog.updateIf(row.id, isLive, { limits })
-    if (changed && row.desired === 'running' && this.#concernsWorker(row, changed))
-      await this.#o.lifecycle.converge(row.id)
-    return this.get(name)
+    const changed = changedLimits(row.limits, limits)
+    const running = row.desired === 'running'
+    await this.#apply(row, limits, running ? changed : [])
+    return { ...this.get(name), applied: howApplied(changed, running) }
   }
 
   /** A new password, the one before being good no more. It is not kept. */
@@ -141,7 +149,8 @@ export class Databases {
     const password = newPassword()
     const link = await this.#o.lifecycle.link(row)
     const verifier = await scramVerifier(password)
-    await link.settings.setPassword({ ...options, verifier }).catch((error: unknown) => {
+    const command = { ...options, verifier, term: this.#o.leadership.term }
+    await link.settings.setPassword(command).catch((error: unknown) => {
       throw appErrorOf(error, SETTINGS_MS)
     })
     return this.#credentials(row, options.role, password)
@@ -285,7 +294,7 @@ export class Databases {
     }
   }
 
-  /** With the id of a worker of the warm pool that has these limits, if there is one. @throws NameTakenError */
+  /** With the id of a worker of the warm pool that can have these limits, if there is one. @throws NameTakenError */
   async #insert(name: Name, engine: EngineName, limits: Limits) {
     const { catalog, pool, engines } = this.#o
     const draft = {
@@ -298,8 +307,10 @@ export class Databases {
       limits,
       origin: null,
     } as const
-    const isPooled =
-      this.#specHash({ ...draft, generation: 1 }) === poolHash(engines[engine], draft.id)
+    const recipe = engines[engine]
+    const defaults = recipe.defaultLimits
+    const { hash } = recipe.workerSpec({ ...draft, generation: 1 })
+    const isPooled = hash === poolHash(recipe, draft.id)
     const slot = isPooled ? await pool.take(engine) : undefined
     if (slot) {
       const row = await catalog.claim({ ...draft, id: slot }).catch((error: unknown) => {
@@ -307,7 +318,9 @@ export class Databases {
         throw error
       })
       pool.claimed(engine, slot)
-      if (row) return { row, isFresh: true }
+      // Others of its bounds the runtime changes as it brings the database up.
+      const isFresh = limits.cpus === defaults.cpus && limits.pidsMax === defaults.pidsMax
+      if (row) return { row, isFresh }
     }
     return { row: await catalog.insert(draft), isFresh: false }
   }
@@ -385,15 +398,18 @@ export class Databases {
     return { role, user: role, password, url: url?.href ?? null }
   }
 
-  #concernsWorker(before: DatabaseRow, after: DatabaseRow): boolean {
-    return (
-      this.#specHash(before) !== this.#specHash(after) ||
-      before.limits.sessionQueryTimeoutMs !== after.limits.sessionQueryTimeoutMs
-    )
-  }
-
-  #specHash(row: Pick<DatabaseRow, 'id' | 'engine' | 'limits' | 'generation'>): string {
-    return this.#o.engines[row.engine].workerSpec(row).hash
+  /** What neither the runtime nor the worker keeps, the gateway looks up each time. */
+  async #apply(row: DatabaseRow, limits: Limits, changed: readonly LimitName[]): Promise<void> {
+    const { catalog, lifecycle, leadership } = this.#o
+    const { byRuntime, byWorker } = keepersOf(changed)
+    // The gateway that leads sees to rows that are not settled; this one waits until they are.
+    const elsewhere = leadership.term === null && (byRuntime || byWorker)
+    await catalog.updateIf(row.id, isLive, elsewhere ? { limits, state: 'starting' } : { limits })
+    if (byRuntime || elsewhere) await lifecycle.converge(row.id)
+    else if (byWorker)
+      await lifecycle.reconfigure(row.id).catch((error: unknown) => {
+        throw appErrorOf(error, SETTINGS_MS)
+      })
   }
 
   #ask<T>(question: () => Promise<T>): Promise<T> {
@@ -409,26 +425,6 @@ const isLive = ({ deletedAt }: DatabaseRow) => deletedAt === null
 /** Of the workers that the warm pool keeps. */
 const poolHash = (recipe: EngineRecipe, id: DatabaseId) =>
   recipe.workerSpec({ id, limits: recipe.defaultLimits, generation: 1 }).hash
-
-/** @throws AppError `request.invalid` for less memory than the engine can work with. */
-function refuseTooLittle({ name, memoryMbMin }: EngineRecipe, { memoryMb }: DatabasePatch): void {
-  if (memoryMb === undefined || memoryMb >= memoryMbMin) return
-  const detail = `at least ${memoryMbMin} for ${name}`
-  throw new AppError('request.invalid', `#/memoryMb: ${detail}`, {
-    extra: { errors: [{ pointer: '#/memoryMb', detail }] },
-  })
-}
-
-function limitsOf(base: Limits, changes: DatabasePatch): Limits {
-  return {
-    memoryMb: changes.memoryMb ?? base.memoryMb,
-    cpus: changes.cpus ?? base.cpus,
-    maxSizeMb: changes.maxSizeMb ?? base.maxSizeMb,
-    queryTimeoutMs: changes.queryTimeoutMs ?? base.queryTimeoutMs,
-    sessionQueryTimeoutMs: changes.sessionQueryTimeoutMs ?? base.sessionQueryTimeoutMs,
-    sleepAfterMs: changes.sleepAfterMs === undefined ? base.sleepAfterMs : changes.sleepAfterMs,
-  }
-}
 
 /** Only options that the caller gave are compared. */
 function differences(row: DatabaseRow, options: DatabaseSpawn): string[] {

@@ -26,8 +26,8 @@ export interface WarmPoolOptions {
   readonly log: CoreLog
   /** How many are kept ready. */
   readonly targets: Readonly<Record<EngineName, number>>
-  /** False while the machine is short of memory: then none are kept. */
-  readonly hasMemory: () => Promise<boolean>
+  /** False while the machine is short of memory, or the volume of room: then none are kept. */
+  readonly hasRoom: () => Promise<boolean>
 }
 
 interface Shelf {
@@ -155,8 +155,8 @@ export class WarmPool {
   async #fill(): Promise<void> {
     for (const id of this.#leaving) await this.#retire(id)
     for (const shelf of this.#shelves.values()) {
-      const hasMemory = await this.#o.hasMemory()
-      const target = hasMemory ? this.#o.targets[shelf.engine] : 0
+      const hasRoom = await this.#o.hasRoom()
+      const target = hasRoom ? this.#o.targets[shelf.engine] : 0
       while (shelf.ready.length > target) {
         const id = shelf.ready.pop()
         if (id) this.#leaving.add(id)

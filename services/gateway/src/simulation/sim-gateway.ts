@@ -108,6 +108,7 @@ export class SimGateway {
       leadership,
       clock,
       log: silent,
+      readOnly: () => null,
       availableMemory: async () => 1,
       isBusy: (id) => (this.#busy.get(id) ?? 0) > 0,
     })
@@ -121,6 +122,8 @@ export class SimGateway {
       telemetry: { queryFinished() {}, spawnFinished() {}, noticed() {} },
       running: new RunningQueries(),
       diskUsage: async () => 0,
+      disk: { refuseIfFull() {} },
+      leadership,
       clock,
       activity,
       pool,
