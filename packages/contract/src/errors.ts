@@ -18,6 +18,18 @@ export const ERRORS = {
   'engine.unsupported': { status: 409, title: 'The engine of this database has no such thing' },
   'database.failed': { status: 503, title: 'The database could not be started' },
   'database.busy': { status: 503, title: 'The database is busy' },
+  'job.not_found': { status: 404, title: 'There is no such job' },
+  'job.finished': { status: 409, title: 'The job is over' },
+  'job.cancelled': { status: 409, title: 'The job was cancelled' },
+  'idempotency.mismatch': {
+    status: 422,
+    title: 'The idempotency key was used for another request',
+  },
+  'idempotency.busy': { status: 409, title: 'The first request with this key is not done yet' },
+  'idempotency.lost': {
+    status: 409,
+    title: 'The request with this key was done, and its answer was not kept',
+  },
   'table.not_found': { status: 404, title: 'There is no such table' },
   'table.exists': { status: 409, title: 'A table of this name exists' },
   'column.not_found': { status: 400, title: 'There is no such column' },

@@ -9,7 +9,10 @@ import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { Catalog } from './core/catalog.ts'
 import { Credentials } from './core/credentials.ts'
+import { DatabaseJobs } from './core/database-jobs.ts'
 import { Databases } from './core/databases.ts'
+import { jobKinds } from './core/job-kinds.ts'
+import { Jobs } from './core/jobs.ts'
 import { Lifecycle } from './core/lifecycle.ts'
 import { Platform } from './core/platform.ts'
 import { QueryPath } from './core/query-path.ts'
@@ -17,6 +20,7 @@ import { RunningQueries } from './core/running-queries.ts'
 import { SessionTargets } from './core/session-target.ts'
 import { Transactions } from './core/transactions.ts'
 import { engines } from './engines/registry.ts'
+import type { EventBus } from './events/event-bus.ts'
 import { createMemoryEventBus } from './events/memory-event-bus.ts'
 import { Metrics } from './http/metrics.ts'
 import { createServer } from './http/server.ts'
@@ -87,6 +91,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   const targets = new SessionTargets({ ...parts, runDirOf: layout.runDir })
   const diskUsage = (id: string) => folderSize(layout.databaseDir(id))
   const databases = new Databases({ ...parts, diskUsage })
+  const jobs = composeJobs(store, events, { catalog, lifecycle, databases }, log)
   const queryPath = new QueryPath({ databases, lifecycle, telemetry, running })
   const version = readVersion()
   const stopping = new AbortController()
@@ -99,6 +104,8 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     catalog,
     credentials,
     databases,
+    databaseJobs: new DatabaseJobs(databases, jobs),
+    jobs,
     queryPath,
     transactions: new Transactions({ databases, path: queryPath }),
     platform: new Platform({
@@ -117,7 +124,10 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   })
   return {
     app,
-    start: () => lifecycle.start(),
+    start() {
+      lifecycle.start()
+      jobs.start().catch((error: unknown) => log.error({ err: error }, 'jobs were not resumed'))
+    },
     listenForSessions: () => sessionPort.listen(targets, sessions, log),
     newToken,
     tokenPath: secrets.path,
@@ -125,12 +135,35 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     runtimeReason: reason,
     async close() {
       stopping.abort()
-      await Promise.all([app.close(), sessionPort.close()])
+      await Promise.all([app.close(), sessionPort.close(), jobs.close()])
       await lifecycle.close()
       await store.close()
       unlock()
     },
   }
+}
+
+interface JobParts {
+  readonly catalog: Catalog
+  readonly lifecycle: Lifecycle
+  readonly databases: Databases
+}
+
+function composeJobs(
+  store: MetadataStore,
+  events: EventBus,
+  { catalog, lifecycle, databases }: JobParts,
+  log: Logger,
+): Jobs {
+  const kinds = jobKinds({
+    events,
+    restart: (id) => lifecycle.restart(id),
+    async purge(id) {
+      const row = catalog.get(id)
+      if (row) await databases.delete(row.name)
+    },
+  })
+  return new Jobs({ repo: store.jobs, events, kinds, log })
 }
 
 async function openStore({ storeUrl }: Config, log: Logger): Promise<MetadataStore> {

@@ -1,8 +1,9 @@
-import type { Database, DatabaseId } from '@db-forge/contract'
+import type { Database, DatabaseId, Job } from '@db-forge/contract'
 
 export type PlatformEvent =
   | { readonly type: 'database.changed'; readonly database: Database }
   | { readonly type: 'database.deleted'; readonly id: DatabaseId; readonly name: string }
+  | { readonly type: 'job.changed'; readonly job: Job }
 
 /** Tells other parts what has happened. At most once: a listener that needs certainty reads the store. */
 export interface EventBus {

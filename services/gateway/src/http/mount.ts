@@ -2,6 +2,7 @@ import {
   type Answer,
   ERRORS,
   type ErrorCode,
+  Job,
   type Parsed,
   Problem,
   type Route,
@@ -46,7 +47,7 @@ export interface HandlerContext {
 export type Handler<R extends Route> = (
   input: Parsed<R>,
   context: HandlerContext,
-) => Promise<Answer<R> | Raw | WithStatus<Answer<R>>>
+) => Promise<Answer<R> | Raw | WithStatus<Answer<R> | Job>>
 
 /** Puts one route of the contract on the server: validation, documentation and answer come from its value. */
 export function mount<R extends Route>(app: FastifyInstance, route: R, handler: Handler<R>): void {
@@ -113,7 +114,11 @@ function schemaOf(route: Route): FastifySchema {
     ...(route.params ? { params: route.params } : {}),
     ...(route.query ? { querystring: route.openQuery ? route.query.loose() : route.query } : {}),
     ...(route.body ? { body: withExample(route.body, examples?.body) } : {}),
-    response: { ...okResponses(route), ...problemResponses(route) },
+    response: {
+      ...okResponses(route),
+      ...(route.job ? { 202: Job } : {}),
+      ...problemResponses(route),
+    },
   }
 }
 

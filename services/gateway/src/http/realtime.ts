@@ -46,6 +46,7 @@ export class Realtime {
       socket.on('resync', () => this.#sendSnapshot(socket))
     })
     const unsubscribe = options.events.subscribe((event) => {
+      if (event.type === 'job.changed') return
       this.#seq += 1
       const change: RealtimeChange =
         event.type === 'database.changed'

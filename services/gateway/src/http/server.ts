@@ -11,7 +11,9 @@ import Fastify, {
 import { serializerCompiler } from 'fastify-type-provider-zod'
 import type { Catalog } from '../core/catalog.ts'
 import type { Credentials } from '../core/credentials.ts'
+import type { DatabaseJobs } from '../core/database-jobs.ts'
 import type { Databases } from '../core/databases.ts'
+import type { Jobs } from '../core/jobs.ts'
 import type { Platform } from '../core/platform.ts'
 import type { QueryPath } from '../core/query-path.ts'
 import type { Transactions } from '../core/transactions.ts'
@@ -27,6 +29,7 @@ import { Realtime } from './realtime.ts'
 import { registerRequestLog } from './request-log.ts'
 import { dataRoutes } from './routes/data.ts'
 import { databaseRoutes } from './routes/databases.ts'
+import { jobRoutes } from './routes/jobs.ts'
 import { platformRoutes } from './routes/platform.ts'
 import { queryRoutes } from './routes/queries.ts'
 import { sessionRoutes } from './routes/session.ts'
@@ -42,6 +45,8 @@ export interface ServerOptions {
   readonly catalog: Catalog
   readonly credentials: Credentials
   readonly databases: Databases
+  readonly databaseJobs: DatabaseJobs
+  readonly jobs: Jobs
   readonly queryPath: QueryPath
   readonly transactions: Transactions
   readonly platform: Platform
@@ -130,7 +135,8 @@ async function registerApi(app: FastifyInstance, options: ServerOptions): Promis
   // In a scope of their own: compilers for zod would meet other plugins' JSON schemas otherwise.
   app.register((scope, _options, done) => {
     scope.setValidatorCompiler(validator).setSerializerCompiler(serializerCompiler)
-    databaseRoutes(scope, options.databases, options.stopping)
+    databaseRoutes(scope, options, options.stopping)
+    jobRoutes(scope, options.jobs)
     queryRoutes(scope, options.queryPath, options.transactions)
     dataRoutes(scope, options.queryPath)
     platformRoutes(scope, options.platform, options.stopping)
