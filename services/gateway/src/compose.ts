@@ -11,6 +11,7 @@ import { Catalog } from './core/catalog.ts'
 import { Credentials } from './core/credentials.ts'
 import { DatabaseJobs } from './core/database-jobs.ts'
 import { Databases } from './core/databases.ts'
+import { Idempotency } from './core/idempotency.ts'
 import { jobKinds } from './core/job-kinds.ts'
 import { Jobs } from './core/jobs.ts'
 import { Lifecycle } from './core/lifecycle.ts'
@@ -91,7 +92,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   const targets = new SessionTargets({ ...parts, runDirOf: layout.runDir })
   const diskUsage = (id: string) => folderSize(layout.databaseDir(id))
   const databases = new Databases({ ...parts, diskUsage })
-  const jobs = composeJobs(store, events, { catalog, lifecycle, databases }, log)
+  const work = composeWork(store, events, { catalog, lifecycle, databases }, log)
   const queryPath = new QueryPath({ databases, lifecycle, telemetry, running })
   const version = readVersion()
   const stopping = new AbortController()
@@ -104,8 +105,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     catalog,
     credentials,
     databases,
-    databaseJobs: new DatabaseJobs(databases, jobs),
-    jobs,
+    ...work.uses,
     queryPath,
     transactions: new Transactions({ databases, path: queryPath }),
     platform: new Platform({
@@ -126,7 +126,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     app,
     start() {
       lifecycle.start()
-      jobs.start().catch((error: unknown) => log.error({ err: error }, 'jobs were not resumed'))
+      work.start()
     },
     listenForSessions: () => sessionPort.listen(targets, sessions, log),
     newToken,
@@ -135,7 +135,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     runtimeReason: reason,
     async close() {
       stopping.abort()
-      await Promise.all([app.close(), sessionPort.close(), jobs.close()])
+      await Promise.all([app.close(), sessionPort.close(), work.close()])
       await lifecycle.close()
       await store.close()
       unlock()
@@ -143,18 +143,19 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   }
 }
 
-interface JobParts {
+interface WorkParts {
   readonly catalog: Catalog
   readonly lifecycle: Lifecycle
   readonly databases: Databases
 }
 
-function composeJobs(
+/** Jobs, and requests that are done once. */
+function composeWork(
   store: MetadataStore,
   events: EventBus,
-  { catalog, lifecycle, databases }: JobParts,
+  { catalog, lifecycle, databases }: WorkParts,
   log: Logger,
-): Jobs {
+) {
   const kinds = jobKinds({
     events,
     restart: (id) => lifecycle.restart(id),
@@ -163,7 +164,20 @@ function composeJobs(
       if (row) await databases.delete(row.name)
     },
   })
-  return new Jobs({ repo: store.jobs, events, kinds, log })
+  const jobs = new Jobs({ repo: store.jobs, events, kinds, log })
+  const repo = store.idempotencyKeys
+  const idempotency = new Idempotency({ repo, log, isStoreExclusive: true })
+  return {
+    uses: { jobs, databaseJobs: new DatabaseJobs(databases, jobs), idempotency },
+    start() {
+      idempotency.start()
+      jobs.start().catch((error: unknown) => log.error({ err: error }, 'jobs were not resumed'))
+    },
+    close() {
+      idempotency.close()
+      return jobs.close()
+    },
+  }
 }
 
 async function openStore({ storeUrl }: Config, log: Logger): Promise<MetadataStore> {

@@ -44,6 +44,13 @@ export interface DatabasesOptions {
   readonly diskUsage: (id: string) => Promise<number>
 }
 
+/** A request that names itself, so that it can be told from another one for the same name. */
+export interface SpawnRequest {
+  readonly keyHash: string
+  /** It was begun before, by a gateway that has ended. */
+  readonly isRepeat: boolean
+}
+
 /** The use cases of a database's life. Every method throws AppError. */
 export class Databases {
   readonly #o: DatabasesOptions
@@ -85,9 +92,12 @@ export class Databases {
   async spawn(
     name: Name,
     options: DatabaseSpawn,
+    request: SpawnRequest | null = null,
   ): Promise<{ created: boolean; database: SpawnedDatabase }> {
     const existing = this.#o.catalog.findByName(name)
     if (existing?.desired === 'deleted') await this.#o.lifecycle.converge(existing.id)
+    else if (existing && request?.isRepeat && existing.origin === request.keyHash)
+      return { created: true, database: await this.#finishSpawn(existing) }
     else if (existing) return { created: false, database: await this.#adopt(existing, options) }
     const startedAt = performance.now()
     const engine = this.#o.engines[options.engine ?? 'sqlite']
@@ -95,7 +105,7 @@ export class Databases {
     const outcome = (code: 'ok' | ErrorCode) =>
       this.#o.telemetry.spawnFinished(engine.name, code, (performance.now() - startedAt) / 1000)
     try {
-      const result = await this.#create(name, options, engine.name)
+      const result = await this.#create(name, options, engine.name, request?.keyHash ?? null)
       if (result.created) outcome('ok')
       return result
     } catch (error) {
@@ -194,7 +204,7 @@ export class Databases {
     }
   }
 
-  async #create(name: Name, options: DatabaseSpawn, engine: EngineName) {
+  async #create(name: Name, options: DatabaseSpawn, engine: EngineName, origin: string | null) {
     const { catalog, lifecycle } = this.#o
     const limits = limitsOf(this.#o.engines[engine].defaultLimits, options)
     try {
@@ -206,7 +216,7 @@ export class Databases {
         state: 'starting',
         desired: 'running',
         limits,
-        origin: null,
+        origin,
       })
       const credentials = await this.#firstStart(row)
       return { created: true, database: { ...this.get(name), ...credentials } }
@@ -229,6 +239,13 @@ export class Databases {
       await this.#o.lifecycle.converge(row.id).catch(() => {})
       throw error
     }
+  }
+
+  /** A gateway made it and ended before it could say so; a password that it may have set has reached nobody. */
+  async #finishSpawn(row: DatabaseRow): Promise<SpawnedDatabase> {
+    const database = await this.#want(row.name, 'running')
+    if (!this.#o.engines[row.engine].hasSessions) return database
+    return { ...database, credentials: await this.renewPassword(row.name, NEW_OWNER) }
   }
 
   /** Spawn of a name that exists: the same options, or a conflict; brings it up if it is not. */

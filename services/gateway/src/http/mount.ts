@@ -56,7 +56,7 @@ export function mount<R extends Route>(app: FastifyInstance, route: R, handler: 
     method: route.method,
     url: route.path.replace(/\{(\w+)\}/g, ':$1'),
     schema: schemaOf(route),
-    config: { scope: route.scope },
+    config: { scope: route.scope, idempotent: route.idempotent, job: route.job },
     // Returns nothing: for a promise of the reply Fastify would listen for the end of each response.
     handler: (request, reply) => {
       const query = (request.query ?? {}) as Record<string, unknown>
@@ -144,6 +144,11 @@ function okResponses(route: Route): Record<string, unknown> {
 }
 
 const EVERYWHERE: readonly ErrorCode[] = ['request.invalid', 'server.internal']
+const WITH_KEY: readonly ErrorCode[] = [
+  'idempotency.mismatch',
+  'idempotency.busy',
+  'idempotency.lost',
+]
 const SIGNED_IN: readonly ErrorCode[] = ['auth.required', 'auth.invalid']
 
 /** One response for each status, that lists its codes. */
@@ -152,6 +157,7 @@ function problemResponses(route: Route): Record<string, unknown> {
     ...EVERYWHERE,
     ...(route.scope === null ? [] : SIGNED_IN),
     ...route.errors,
+    ...(route.idempotent ? WITH_KEY : []),
   ])
   return Object.fromEntries(
     [...groupByStatus(codes)]
@@ -178,5 +184,7 @@ function groupByStatus(codes: Iterable<ErrorCode>): Map<number, ErrorCode[]> {
 declare module 'fastify' {
   interface FastifyContextConfig {
     scope?: Route['scope']
+    idempotent?: Route['idempotent']
+    job?: Route['job']
   }
 }

@@ -13,6 +13,7 @@ import type { Catalog } from '../core/catalog.ts'
 import type { Credentials } from '../core/credentials.ts'
 import type { DatabaseJobs } from '../core/database-jobs.ts'
 import type { Databases } from '../core/databases.ts'
+import type { Idempotency } from '../core/idempotency.ts'
 import type { Jobs } from '../core/jobs.ts'
 import type { Platform } from '../core/platform.ts'
 import type { QueryPath } from '../core/query-path.ts'
@@ -20,6 +21,7 @@ import type { Transactions } from '../core/transactions.ts'
 import type { EventBus } from '../events/event-bus.ts'
 import { registerAuth } from './auth.ts'
 import { registerDashboard } from './dashboard.ts'
+import { registerIdempotency } from './idempotency.ts'
 import { registerJsonBodies } from './json-body.ts'
 import type { Metrics } from './metrics.ts'
 import { validator } from './mount.ts'
@@ -47,6 +49,7 @@ export interface ServerOptions {
   readonly databases: Databases
   readonly databaseJobs: DatabaseJobs
   readonly jobs: Jobs
+  readonly idempotency: Idempotency
   readonly queryPath: QueryPath
   readonly transactions: Transactions
   readonly platform: Platform
@@ -135,6 +138,7 @@ async function registerApi(app: FastifyInstance, options: ServerOptions): Promis
   // In a scope of their own: compilers for zod would meet other plugins' JSON schemas otherwise.
   app.register((scope, _options, done) => {
     scope.setValidatorCompiler(validator).setSerializerCompiler(serializerCompiler)
+    registerIdempotency(scope, options.idempotency)
     databaseRoutes(scope, options, options.stopping)
     jobRoutes(scope, options.jobs)
     queryRoutes(scope, options.queryPath, options.transactions)

@@ -19,8 +19,8 @@ export function databaseRoutes(
   stopping: AbortSignal,
 ): void {
   const routes = api.databases
-  mount(app, routes.spawn, async ({ params, body }) => {
-    const { created, database } = await databases.spawn(params.name, body ?? {})
+  mount(app, routes.spawn, async ({ params, body }, { request }) => {
+    const { created, database } = await databases.spawn(params.name, body ?? {}, request.claim)
     return new WithStatus(created ? 201 : 200, database)
   })
   mount(app, routes.list, ({ query }) => databases.list(query))
