@@ -5,7 +5,7 @@ import { type HandlerContext, WithStatus } from './mount.ts'
 const RESPOND_ASYNC = 'respond-async'
 
 /** Whether a caller would rather not wait: RFC 7240. */
-export function prefersAsync(header: string | string[] | undefined): boolean {
+function prefersAsync(header: string | string[] | undefined): boolean {
   return String(header ?? '')
     .split(',')
     .some((preference) => preference.split(';')[0]?.trim().toLowerCase() === RESPOND_ASYNC)
