@@ -122,7 +122,12 @@ export const databases = {
       'The worker ends and the name is free at once. The data stay until `purgeAt` and can be had back by undelete; with `force` they are destroyed now, those of databases of this name that were deleted before too. That is a job: with `Prefer: respond-async` its answer is 202 and the job.',
     job: true,
     params: byName,
-    query: z.object({ force: z.stringbool().default(false) }),
+    query: z.object({
+      force: z.stringbool().default(false),
+      id: DatabaseId.optional().describe(
+        'With `force`: of the deleted databases of this name, this one alone',
+      ),
+    }),
     response: z.undefined(),
     status: 204,
     errors: [unknown, 'runtime.unavailable'],

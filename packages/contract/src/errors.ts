@@ -52,6 +52,7 @@ export const ERRORS = {
   'quota.exceeded': { status: 507, title: 'The database has reached its size limit' },
   'worker.unreachable': { status: 502, title: 'The worker did not answer' },
   'worker.restarted': { status: 502, title: 'The worker restarted while it handled the request' },
+  'platform.full': { status: 503, title: 'As many databases as may run are at work' },
   'runtime.unavailable': { status: 503, title: 'The container runtime does not answer' },
   'server.stopping': { status: 503, title: 'The gateway is stopping' },
   'server.internal': { status: 500, title: 'Something went wrong inside DB-Forge' },

@@ -30,8 +30,11 @@ export const PlatformStats = z
     databases: z.object({
       total: z.int(),
       byState: z.partialRecord(DatabaseState, z.int()),
-      sizeBytes: z.int().describe('Of the data of all databases'),
+      sizeBytes: z.int().describe('Of the data of all databases, deleted ones too'),
     }),
+    pool: z
+      .record(EngineName, z.object({ ready: z.int(), target: z.int() }))
+      .describe('Workers that are ready before there are databases for them'),
     gateway: z.object({ memoryBytes: z.int(), cpuSeconds: z.number() }),
     disk: z
       .object({ totalBytes: z.int(), freeBytes: z.int() })

@@ -6,22 +6,19 @@ import type { DatabaseState, EngineName } from '@db-forge/contract'
 import { VOLUME_MARKER } from '@db-forge/contract/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { composeLife, type Life } from './compose-life.ts'
+import { composeWork } from './compose-work.ts'
 import type { Config } from './config.ts'
 import { Catalog } from './core/catalog.ts'
 import { Credentials } from './core/credentials.ts'
-import { DatabaseJobs } from './core/database-jobs.ts'
 import { Databases } from './core/databases.ts'
-import { Idempotency } from './core/idempotency.ts'
-import { jobKinds } from './core/job-kinds.ts'
-import { Jobs } from './core/jobs.ts'
-import { Lifecycle } from './core/lifecycle.ts'
+import type { Leadership } from './core/leadership.ts'
 import { Platform } from './core/platform.ts'
 import { QueryPath } from './core/query-path.ts'
 import { RunningQueries } from './core/running-queries.ts'
 import { SessionTargets } from './core/session-target.ts'
 import { Transactions } from './core/transactions.ts'
 import { engines } from './engines/registry.ts'
-import type { EventBus } from './events/event-bus.ts'
 import { createMemoryEventBus } from './events/memory-event-bus.ts'
 import { Metrics } from './http/metrics.ts'
 import { createServer } from './http/server.ts'
@@ -64,23 +61,22 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   const { runtime, reason } = await chooseRuntime(config, layout, await instanceId(store), log)
   const events = createMemoryEventBus((error) => log.error({ err: error }, 'event listener failed'))
   const sessionPort = new SessionPort({ ...config, config: config.pg })
-  const catalog = new Catalog(store, events, runtime.kind, ({ name, engine }) =>
+  const catalog = new Catalog(store, events, runtime.kind, (name, engine) =>
     engines[engine].hasSessions ? sessionPort.connectionTo(name) : null,
   )
-  await catalog.load()
+  await catalog.reload()
   const links = new WorkerLinks({
     runDirOf: layout.runDir,
     onDown: (id, cause) => {
       log.warn({ databaseId: id, err: cause }, 'connection to the worker lost')
-      lifecycle.wake(id)
+      life.lost(id)
     },
     onNotice: (id, notice) => {
       log.warn({ databaseId: id, ...notice }, 'notice of a worker')
       telemetry.noticed(notice.kind)
     },
-    onSilent: (id) => lifecycle.replaceSilent(id),
+    onSilent: (id) => life.lifecycle.replaceSilent(id),
   })
-  const lifecycle = new Lifecycle({ catalog, runtime, engines, links, log })
   const running = new RunningQueries()
   const metrics = new Metrics({
     databasesByState: () => countStates(catalog),
@@ -88,12 +84,32 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     openCircuits: () => links.openCircuits,
   })
   const { telemetry, sessions } = metrics
-  const parts = { catalog, store, lifecycle, runtime, engines, telemetry, running }
+  const leadership: Leadership = {
+    term: 1,
+    start: async () => {},
+    onChange: () => () => {},
+    close: async () => {},
+  }
+  const life: Life = composeLife({
+    config,
+    catalog,
+    store,
+    runtime,
+    links,
+    events,
+    leadership,
+    log,
+    isBusy: (id) => running.has(id) || transactions.isOpen(id) || sessionPort.isBusy(id),
+  })
+  const { lifecycle, activity, pool } = life
+  const parts = { catalog, store, lifecycle, runtime, engines, telemetry, running, activity, pool }
   const targets = new SessionTargets({ ...parts, runDirOf: layout.runDir })
   const diskUsage = (id: string) => folderSize(layout.databaseDir(id))
-  const databases = new Databases({ ...parts, diskUsage })
-  const work = composeWork(store, events, { catalog, lifecycle, databases }, log)
+  const { deletedKeptMs } = config
+  const databases = new Databases({ ...parts, diskUsage, deletedKeptMs })
+  const work = composeWork({ store, events, leadership, lifecycle, databases, log })
   const queryPath = new QueryPath({ databases, lifecycle, telemetry, running })
+  const transactions = new Transactions({ databases, path: queryPath })
   const version = readVersion()
   const stopping = new AbortController()
   const app = await createServer({
@@ -107,7 +123,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     databases,
     ...work.uses,
     queryPath,
-    transactions: new Transactions({ databases, path: queryPath }),
+    transactions,
     platform: new Platform({
       version,
       dataDir: config.dataDir,
@@ -115,6 +131,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
       runtime,
       runtimeReason: reason,
       catalog,
+      pool: () => pool.sizes,
       diskUsage,
       requests: () => metrics.requests,
     }),
@@ -125,7 +142,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   return {
     app,
     start() {
-      lifecycle.start()
+      life.start()
       work.start()
     },
     listenForSessions: () => sessionPort.listen(targets, sessions, log),
@@ -136,46 +153,9 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     async close() {
       stopping.abort()
       await Promise.all([app.close(), sessionPort.close(), work.close()])
-      await lifecycle.close()
+      await life.close()
       await store.close()
       unlock()
-    },
-  }
-}
-
-interface WorkParts {
-  readonly catalog: Catalog
-  readonly lifecycle: Lifecycle
-  readonly databases: Databases
-}
-
-/** Jobs, and requests that are done once. */
-function composeWork(
-  store: MetadataStore,
-  events: EventBus,
-  { catalog, lifecycle, databases }: WorkParts,
-  log: Logger,
-) {
-  const kinds = jobKinds({
-    events,
-    restart: (id) => lifecycle.restart(id),
-    async purge(id) {
-      const row = catalog.get(id)
-      if (row) await databases.delete(row.name)
-    },
-  })
-  const jobs = new Jobs({ repo: store.jobs, events, kinds, log })
-  const repo = store.idempotencyKeys
-  const idempotency = new Idempotency({ repo, log, isStoreExclusive: true })
-  return {
-    uses: { jobs, databaseJobs: new DatabaseJobs(databases, jobs), idempotency },
-    start() {
-      idempotency.start()
-      jobs.start().catch((error: unknown) => log.error({ err: error }, 'jobs were not resumed'))
-    },
-    close() {
-      idempotency.close()
-      return jobs.close()
     },
   }
 }

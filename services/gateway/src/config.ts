@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import type { EngineName } from '@db-forge/contract'
 import { z } from 'zod'
@@ -54,6 +55,11 @@ const Settings = z.object({
   DBFORGE_TRUSTED_PROXIES: list.default([]),
   DBFORGE_BODY_LIMIT_MB: z.coerce.number().min(0.001).max(256).default(16),
   DBFORGE_STOP_GRACE_MS: z.coerce.number().int().min(0).default(25_000),
+  DBFORGE_POOL_SQLITE: z.coerce.number().int().min(0).max(100).default(2),
+  DBFORGE_POOL_POSTGRES: z.coerce.number().int().min(0).max(100).default(1),
+  DBFORGE_SLEEP_AFTER_SECONDS: z.coerce.number().min(0).max(31_536_000).default(900),
+  DBFORGE_RUNNING_MAX: z.coerce.number().int().min(1).max(100_000).optional(),
+  DBFORGE_DELETED_KEEP_HOURS: z.coerce.number().min(0).max(87_600).default(168),
   DBFORGE_WORKER_IMAGE_SQLITE: z.string().optional(),
   DBFORGE_WORKER_IMAGE_POSTGRES: z.string().optional(),
   DBFORGE_BUILD_CONTEXT: z.string().optional(),
@@ -93,6 +99,14 @@ export interface Config {
   readonly trustedProxies: readonly string[]
   readonly bodyBytesMax: number
   readonly stopGraceMs: number
+  /** Workers that are kept ready before there are databases for them. */
+  readonly pool: Readonly<Record<EngineName, number>>
+  /** Of databases that do not say; 0 for never. */
+  readonly sleepAfterMs: number
+  /** How many databases may run at once. */
+  readonly runningMax: number
+  /** How long the data of deleted databases are kept. */
+  readonly deletedKeptMs: number
   readonly workerImages: Readonly<Record<EngineName, string | undefined>>
   /** A checkout that missing worker images can be built from. */
   readonly buildContext: string | undefined
@@ -138,6 +152,10 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config 
     trustedProxies: s.DBFORGE_TRUSTED_PROXIES,
     bodyBytesMax: Math.round(s.DBFORGE_BODY_LIMIT_MB * 1024 * 1024),
     stopGraceMs: s.DBFORGE_STOP_GRACE_MS,
+    pool: { sqlite: s.DBFORGE_POOL_SQLITE, postgres: s.DBFORGE_POOL_POSTGRES },
+    sleepAfterMs: s.DBFORGE_SLEEP_AFTER_SECONDS * 1000,
+    runningMax: s.DBFORGE_RUNNING_MAX ?? Math.max(RUNNING_MIN, runningMaxOf(totalmem())),
+    deletedKeptMs: s.DBFORGE_DELETED_KEEP_HOURS * 3_600_000,
     workerImages: {
       sqlite: s.DBFORGE_WORKER_IMAGE_SQLITE,
       postgres: s.DBFORGE_WORKER_IMAGE_POSTGRES,
@@ -146,6 +164,10 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config 
     searchPath: env['PATH'],
   }
 }
+
+/** Workers idle at some 50 to 60 MB of memory and take more at work. */
+const RUNNING_MIN = 8
+const runningMaxOf = (memoryBytes: number) => Math.floor((memoryBytes / 2 ** 30) * 8)
 
 const PG_PORT = 5432
 

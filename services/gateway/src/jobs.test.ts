@@ -72,6 +72,11 @@ describe('jobs', () => {
     open.push(jobs)
     return jobs
   }
+  async function started(jobs: Jobs): Promise<Jobs> {
+    jobs.start()
+    await jobs.resume()
+    return jobs
+  }
   const stateOf = async (id: string) => (await store.jobs.find(id))?.state
 
   test('a job goes through its states, each told with a number that rises', async () => {
@@ -84,7 +89,7 @@ describe('jobs', () => {
         },
       },
     })
-    await jobs.start()
+    await started(jobs)
     const { id } = await jobs.submit('steps', SHOP, 7)
     expect(await jobs.success(id)).toMatchObject({
       state: 'succeeded',
@@ -110,7 +115,7 @@ describe('jobs', () => {
         },
       },
     })
-    await jobs.start()
+    await started(jobs)
     const { id } = await jobs.submit('count', SHOP)
     expect((await jobs.success(id)).progress).toEqual({ done: 5000, total: 5000, unit: 'rows' })
     expect(changes.length).toBeLessThan(6)
@@ -118,7 +123,7 @@ describe('jobs', () => {
 
   test('what fails says with which code, and what was not foreseen says no more than that', async () => {
     const jobs = gateway()
-    await jobs.start()
+    await started(jobs)
     const { id } = await jobs.submit('held', SHOP)
     await held.end(SHOP.id, new Error('a secret'))
     await expect(jobs.success(id)).rejects.toMatchObject({ code: 'server.internal' })
@@ -133,7 +138,7 @@ describe('jobs', () => {
 
   test('asked for again while it is not over, it is the same job', async () => {
     const jobs = gateway()
-    await jobs.start()
+    await started(jobs)
     const asked = await Promise.all(Array.from({ length: 5 }, () => jobs.submit('held', SHOP)))
     expect(new Set(asked.map(({ id }) => id)).size).toBe(1)
     expect((await jobs.submit('other', SHOP)).id).not.toBe(asked[0]?.id)
@@ -144,7 +149,7 @@ describe('jobs', () => {
 
   test('one database has one at a time, all together have a few', async () => {
     const jobs = gateway()
-    await jobs.start()
+    await started(jobs)
     const first = await jobs.submit('held', SHOP)
     const second = await jobs.submit('other', SHOP)
     await vi.waitFor(async () => expect(await stateOf(first.id)).toBe('running'))
@@ -160,7 +165,7 @@ describe('jobs', () => {
 
   test('one that waits is cancelled at once, one that runs is told, one that is over is not', async () => {
     const jobs = gateway()
-    await jobs.start()
+    await started(jobs)
     const first = await jobs.submit('held', SHOP)
     const second = await jobs.submit('other', SHOP)
     expect(await jobs.cancel(second.id)).toMatchObject({ state: 'cancelled', startedAt: null })
@@ -175,7 +180,7 @@ describe('jobs', () => {
 
   test('a job cancelled at the moment it is taken up is cancelled', async () => {
     const jobs = gateway()
-    await jobs.start()
+    await started(jobs)
     const { id } = await jobs.submit('held', SHOP)
     await jobs.cancel(id)
     expect(await jobs.end(id)).toMatchObject({ state: 'cancelled' })
@@ -183,7 +188,7 @@ describe('jobs', () => {
 
   test('what a gateway leaves undone the next one runs again, unless it was to be cancelled', async () => {
     const gone = gateway()
-    await gone.start()
+    await started(gone)
     const running = await gone.submit('held', SHOP)
     const queued = await gone.submit('other', SHOP)
     const unwanted = await gone.submit('held', OTHER)
@@ -195,7 +200,7 @@ describe('jobs', () => {
     const { revision = 0 } = (await store.jobs.find(unwanted.id)) ?? {}
     await store.jobs.update(unwanted.id, revision, { cancelRequested: true })
     const next = gateway()
-    await next.start()
+    await started(next)
     expect(await stateOf(unwanted.id)).toBe('cancelled')
     await vi.waitFor(() => expect(held.begun).toEqual([SHOP.id, OTHER.id, SHOP.id]))
     expect((await next.submit('held', SHOP)).id).toBe(running.id)
@@ -207,35 +212,41 @@ describe('jobs', () => {
 
   test('a gateway from which a job was taken ends its work and writes nothing more', async () => {
     const slow = gateway()
-    await slow.start()
+    await started(slow)
     const { id } = await slow.submit('held', SHOP)
     await vi.waitFor(() => expect(held.atOnce).toBe(1))
     const next = gateway({ held: { run: async () => 'the next' } })
-    await next.start()
+    await started(next)
     expect(await next.end(id)).toMatchObject({ result: 'the next' })
     await slow.cancel(id).catch(() => {})
     await slow.close()
     expect(await next.get(id)).toMatchObject({ state: 'succeeded', result: 'the next' })
   })
 
-  test('one that does not run jobs leaves them to the one that does', async () => {
-    const idle = gateway()
-    const { id } = await idle.submit('held', SHOP)
-    const waiting = idle.success(id)
-    const leader = gateway()
-    await leader.resume()
+  test('one that does not run jobs leaves them to the one that does, and may cancel them', async () => {
+    const leader = await started(gateway())
+    const other = gateway()
+    other.start()
+    const { id } = await other.submit('held', SHOP)
+    const waiting = other.success(id)
     await held.end(SHOP.id)
     expect(await waiting).toMatchObject({ state: 'succeeded' })
+    const unwanted = await other.submit('held', OTHER)
+    await vi.waitFor(() => expect(held.begun).toEqual([SHOP.id, OTHER.id]))
+    await other.cancel(unwanted.id)
+    expect(await other.end(unwanted.id)).toMatchObject({ state: 'cancelled' })
     await leader.suspend()
-    const later = await leader.submit('held', SHOP)
+    const later = await other.submit('held', SHOP)
     expect(await stateOf(later.id)).toBe('queued')
-    expect(held.begun).toHaveLength(1)
+    await leader.resume()
+    await held.end(SHOP.id)
+    expect(await other.success(later.id)).toMatchObject({ state: 'succeeded' })
   })
 
   test('lists page by time and filter by database and state; what is old is gone', async () => {
     let at = Date.UTC(2030, 0, 1)
     const jobs = gateway({ quick: { run: async () => null } }, () => new Date(at))
-    await jobs.start()
+    await started(jobs)
     const ids: string[] = []
     for (const subject of [SHOP, OTHER, SHOP]) {
       const { id } = await jobs.submit('quick', subject)
@@ -257,7 +268,7 @@ describe('jobs', () => {
     expect(await listed({ state: 'failed' })).toEqual([])
     expect((await listed({ state: 'succeeded' })).every(isOver)).toBe(true)
     at += 7 * 86_400_000 + 1
-    await gateway({}, () => new Date(at)).start()
+    await started(gateway({}, () => new Date(at)))
     expect(await listed({})).toEqual([])
   })
 })

@@ -1,6 +1,7 @@
-import type { Job } from '@db-forge/contract'
+import type { DatabaseId, Job } from '@db-forge/contract'
 import { AppError } from './app-error.ts'
 import type { Databases } from './databases.ts'
+import type { PurgeInput } from './job-kinds.ts'
 import type { Jobs } from './jobs.ts'
 
 /** What is done to databases as jobs. Each begins one, which goes on whether or not somebody waits for it. */
@@ -13,14 +14,15 @@ export class DatabaseJobs {
     this.#jobs = jobs
   }
 
-  restart(name: string): Promise<Job> {
-    const row = this.#databases.require(name)
-    if (row.desired !== 'running')
-      throw new AppError('database.stopped', `“${row.name}” is ${row.desired}; start it instead`)
-    return this.#jobs.submit('restart', row)
+  async restart(name: string): Promise<Job> {
+    return await this.#jobs.submit('restart', this.#databases.requireRunning(name))
   }
 
-  purge(name: string): Promise<Job> {
-    return this.#jobs.submit('purge', this.#databases.require(name))
+  async purge(name: string, id?: DatabaseId): Promise<Job> {
+    const doomed = this.#databases.doomed(name, id)
+    const [subject] = doomed
+    if (!subject) throw new AppError('database.not_found', `“${name}”`)
+    const input: PurgeInput = { ids: doomed.map((row) => row.id) }
+    return await this.#jobs.submit('purge', subject, input)
   }
 }

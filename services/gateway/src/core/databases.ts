@@ -2,6 +2,7 @@ import type {
   ConnectionRole,
   Credentials,
   Database,
+  DatabaseId,
   DatabaseName,
   DatabasePatch,
   DatabaseSpawn,
@@ -16,17 +17,25 @@ import type {
 import type { z } from 'zod'
 import type { EngineRecipe, EngineRegistry } from '../engines/engine-recipe.ts'
 import { RuntimeUnavailableError, type WorkerRuntime } from '../runtime/worker-runtime.ts'
-import { type DatabaseRow, type MetadataStore, NameTakenError } from '../store/metadata-store.ts'
+import {
+  type DatabaseRow,
+  listKey,
+  type MetadataStore,
+  NameTakenError,
+} from '../store/metadata-store.ts'
 import { SETTINGS_MS } from '../worker-link/control-channel.ts'
+import type { Activity } from './activity.ts'
 import { AppError } from './app-error.ts'
 import type { Catalog } from './catalog.ts'
 import { CpuRate } from './cpu-rate.ts'
 import { newDatabaseId } from './database-id.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import { appErrorOf } from './query-failure.ts'
+import { isSettled } from './reconciler.ts'
 import type { RunningQueries } from './running-queries.ts'
 import { newPassword, scramVerifier } from './scram-verifier.ts'
 import type { Telemetry } from './telemetry.ts'
+import type { WarmPool } from './warm-pool.ts'
 
 type Name = z.output<typeof DatabaseName>
 
@@ -42,6 +51,10 @@ export interface DatabasesOptions {
   readonly running: RunningQueries
   /** Bytes in a database's folder. */
   readonly diskUsage: (id: string) => Promise<number>
+  readonly activity: Pick<Activity, 'used'>
+  readonly pool: Pick<WarmPool, 'take' | 'giveBack' | 'claimed'>
+  /** How long the data of a deleted database are kept. */
+  readonly deletedKeptMs: number
 }
 
 /** A request that names itself, so that it can be told from another one for the same name. */
@@ -60,10 +73,10 @@ export class Databases {
     this.#o = options
   }
 
-  /** A database that is being deleted is not found. */
+  /** A database that has been deleted is not found. */
   require(name: Name): DatabaseRow {
     const row = this.#o.catalog.findByName(name)
-    if (!row || row.desired === 'deleted') throw new AppError('database.not_found', `“${name}”`)
+    if (!row) throw new AppError('database.not_found', `“${name}”`)
     return row
   }
 
@@ -84,7 +97,7 @@ export class Databases {
     const last = page.at(-1)
     return {
       items: page.map((row) => this.#o.catalog.present(row)),
-      nextCursor: rows.length > page.length && last ? writeCursor(last.name) : null,
+      nextCursor: rows.length > page.length && last ? writeCursor(listKey(last)) : null,
     }
   }
 
@@ -95,10 +108,9 @@ export class Databases {
     request: SpawnRequest | null = null,
   ): Promise<{ created: boolean; database: SpawnedDatabase }> {
     const existing = this.#o.catalog.findByName(name)
-    if (existing?.desired === 'deleted') await this.#o.lifecycle.converge(existing.id)
-    else if (existing && request?.isRepeat && existing.origin === request.keyHash)
+    if (existing && request?.isRepeat && existing.origin === request.keyHash)
       return { created: true, database: await this.#finishSpawn(existing) }
-    else if (existing) return { created: false, database: await this.#adopt(existing, options) }
+    if (existing) return { created: false, database: await this.#adopt(existing, options) }
     const startedAt = performance.now()
     const engine = this.#o.engines[options.engine ?? 'sqlite']
     refuseTooLittle(engine, options)
@@ -153,20 +165,78 @@ export class Databases {
     return this.#want(name, 'pruned')
   }
 
-  async restart(name: Name): Promise<Database> {
-    const row = this.require(name)
-    if (row.desired !== 'running')
-      throw new AppError('database.stopped', `“${row.name}” is ${row.desired}; start it instead`)
-    await this.#o.lifecycle.restart(row.id)
-    return this.get(name)
+  /** @throws AppError `database.stopped` for one that would not be woken */
+  sleep(name: Name): Promise<Database> {
+    this.requireRunning(name)
+    return this.#want(name, 'asleep')
   }
 
+  /** Its name is free once this resolves; its data stay for as long as deleted data are kept. */
   async delete(name: Name): Promise<void> {
-    const row = this.require(name)
-    await this.#o.catalog.update(row.id, { desired: 'deleted', state: 'deleting' })
-    await this.#o.lifecycle.converge(row.id)
-    this.#cpu.forget(row.id)
-    this.#o.running.forget(row.id)
+    await this.#bury(this.require(name).id)
+  }
+
+  async #bury(id: DatabaseId): Promise<void> {
+    const now = Date.now()
+    await this.#o.catalog.update(id, {
+      desired: 'deleted',
+      state: 'deleting',
+      deletedAt: new Date(now).toISOString(),
+      purgeAt: new Date(now + this.#o.deletedKeptMs).toISOString(),
+    })
+    this.#cpu.forget(id)
+    this.#o.running.forget(id)
+    if (this.#o.deletedKeptMs === 0) await this.#purge(id)
+    else await this.#o.lifecycle.converge(id)
+  }
+
+  /**
+   * The database of this name and those that were deleted before, or of the deleted ones the one of this id: what a
+   * purge is to destroy.
+   */
+  doomed(name: Name, id?: DatabaseId): readonly DatabaseRow[] {
+    const live = this.#o.catalog.findByName(name)
+    const tombstones = this.#o.catalog.tombstones(name)
+    const all = live && id === undefined ? [live, ...tombstones] : tombstones
+    const doomed = id === undefined ? all : all.filter((row) => row.id === id)
+    if (doomed.length === 0) throw new AppError('database.not_found', `“${name}”`)
+    return doomed
+  }
+
+  /** Destroys a database and its data, whatever its state; one that is gone is none to destroy. */
+  async destroy(id: DatabaseId): Promise<void> {
+    if (this.#o.catalog.get(id)?.deletedAt === null) await this.#bury(id)
+    await this.#purge(id)
+  }
+
+  /** @throws AppError `database.conflict` where the name is taken */
+  async undelete(
+    name: Name,
+    options: { readonly id?: DatabaseId | undefined; readonly name?: Name | undefined },
+  ): Promise<Database> {
+    const tombstone = this.#o.catalog
+      .tombstones(name)
+      .find(({ id, desired }) => desired === 'deleted' && (!options.id || options.id === id))
+    if (!tombstone)
+      throw new AppError('database.not_found', `no deleted “${name}” whose data are still there`)
+    const newName = options.name ?? tombstone.name
+    const back = await this.#o.catalog
+      .updateIf(tombstone.id, ({ desired }) => desired === 'deleted', {
+        name: newName,
+        deletedAt: null,
+        purgeAt: null,
+        desired: 'running',
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof NameTakenError)) throw error
+        throw new AppError(
+          'database.conflict',
+          `there is a “${newName}”; bring it back by another name`,
+        )
+      })
+    if (!back) throw new AppError('database.not_found', `“${name}” is being destroyed`)
+    await this.#o.lifecycle.converge(back.id)
+    return this.get(newName)
   }
 
   async *logs(
@@ -205,37 +275,65 @@ export class Databases {
   }
 
   async #create(name: Name, options: DatabaseSpawn, engine: EngineName, origin: string | null) {
-    const { catalog, lifecycle } = this.#o
     const limits = limitsOf(this.#o.engines[engine].defaultLimits, options)
     try {
-      const row = await catalog.insert({
-        id: newDatabaseId(),
-        name,
-        engine,
-        engineVersion: null,
-        state: 'starting',
-        desired: 'running',
-        limits,
-        origin,
-      })
-      const credentials = await this.#firstStart(row)
+      const { row, isFresh } = await this.#insert(name, engine, limits, origin)
+      this.#o.activity.used(row.id)
+      const credentials = await this.#firstStart(row, isFresh)
       return { created: true, database: { ...this.get(name), ...credentials } }
     } catch (error) {
-      const winner = error instanceof NameTakenError ? catalog.findByName(name) : undefined
+      const { catalog, lifecycle } = this.#o
+      const winner = error instanceof NameTakenError ? await catalog.lookup(name) : undefined
       if (!winner) throw error
       await lifecycle.converge(winner.id)
       return { created: false, database: await this.#adopt(winner, options) }
     }
   }
 
+  /** With the id of a worker of the warm pool that has these limits, if there is one. @throws NameTakenError */
+  async #insert(name: Name, engine: EngineName, limits: Limits, origin: string | null) {
+    const { catalog, pool, engines } = this.#o
+    const draft = {
+      id: newDatabaseId(),
+      name,
+      engine,
+      engineVersion: null,
+      state: 'starting',
+      desired: 'running',
+      limits,
+      origin,
+    } as const
+    const isPooled =
+      this.#specHash({ ...draft, generation: 1 }) === poolHash(engines[engine], draft.id)
+    const slot = isPooled ? await pool.take(engine) : undefined
+    if (slot) {
+      const row = await catalog.claim({ ...draft, id: slot }).catch((error: unknown) => {
+        pool.giveBack(engine, slot)
+        throw error
+      })
+      pool.claimed(engine, slot)
+      if (row) return { row, isFresh: true }
+    }
+    return { row: await catalog.insert(draft), isFresh: false }
+  }
+
   /** A spawn that fails leaves nothing behind: no row, and if the runtime answers no container or folder. */
-  async #firstStart(row: DatabaseRow): Promise<Pick<SpawnedDatabase, 'credentials'>> {
+  async #firstStart(
+    row: DatabaseRow,
+    isFresh: boolean,
+  ): Promise<Pick<SpawnedDatabase, 'credentials'>> {
     try {
-      await this.#o.lifecycle.converge(row.id)
+      await this.#o.lifecycle.converge(row.id, isFresh)
       if (!this.#o.engines[row.engine].hasSessions) return {}
       return { credentials: await this.renewPassword(row.name, NEW_OWNER) }
     } catch (error) {
-      await this.#o.catalog.update(row.id, { desired: 'deleted', state: 'deleting' })
+      const at = new Date().toISOString()
+      await this.#o.catalog.update(row.id, {
+        desired: 'purged',
+        state: 'deleting',
+        deletedAt: at,
+        purgeAt: at,
+      })
       await this.#o.lifecycle.converge(row.id).catch(() => {})
       throw error
     }
@@ -248,18 +346,35 @@ export class Databases {
     return { ...database, credentials: await this.renewPassword(row.name, NEW_OWNER) }
   }
 
+  async #purge(id: DatabaseId): Promise<void> {
+    const purged = await this.#o.catalog.updateIf(id, ({ deletedAt }) => deletedAt !== null, {
+      desired: 'purged',
+      state: 'deleting',
+    })
+    if (purged) await this.#o.lifecycle.converge(id)
+  }
+
+  /** @throws AppError `database.stopped` for one that neither runs nor would be woken */
+  requireRunning(name: Name): DatabaseRow {
+    const row = this.require(name)
+    if (row.desired !== 'running' && row.desired !== 'asleep')
+      throw new AppError('database.stopped', `“${row.name}” is ${row.desired}; start it instead`)
+    return row
+  }
+
   /** Spawn of a name that exists: the same options, or a conflict; brings it up if it is not. */
   async #adopt(row: DatabaseRow, options: DatabaseSpawn): Promise<Database> {
     const different = differences(row, options)
     if (different.length > 0)
       throw new AppError('database.conflict', `“${row.name}” has another ${different.join(', ')}`)
-    if (row.desired !== 'running' || row.state !== 'running') await this.#want(row.name, 'running')
+    if (!isSettled(row) || row.desired !== 'running') await this.#want(row.name, 'running')
     return this.get(row.name)
   }
 
-  async #want(name: Name, desired: 'running' | 'stopped' | 'pruned'): Promise<Database> {
+  async #want(name: Name, desired: 'running' | 'asleep' | 'stopped' | 'pruned'): Promise<Database> {
     const row = this.require(name)
     await this.#o.catalog.update(row.id, { desired })
+    if (desired === 'running') this.#o.activity.used(row.id)
     await this.#o.lifecycle.converge(row.id)
     return this.get(name)
   }
@@ -278,7 +393,7 @@ export class Databases {
     )
   }
 
-  #specHash(row: DatabaseRow): string {
+  #specHash(row: Pick<DatabaseRow, 'id' | 'engine' | 'limits' | 'generation'>): string {
     return this.#o.engines[row.engine].workerSpec(row).hash
   }
 
@@ -289,6 +404,10 @@ export class Databases {
     })
   }
 }
+
+/** Of the workers that the warm pool keeps. */
+const poolHash = (recipe: EngineRecipe, id: DatabaseId) =>
+  recipe.workerSpec({ id, limits: recipe.defaultLimits, generation: 1 }).hash
 
 /** @throws AppError `request.invalid` for less memory than the engine can work with. */
 function refuseTooLittle({ name, memoryMbMin }: EngineRecipe, { memoryMb }: DatabasePatch): void {

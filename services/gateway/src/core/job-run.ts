@@ -93,6 +93,11 @@ export class JobRun implements JobContext {
     return this.#row
   }
 
+  /** Somebody else has written that it is to be cancelled. */
+  cancelled(): void {
+    this.#abort.abort()
+  }
+
   /** Leaves the job to whoever runs it next, if it does not come to its end first. */
   suspend(): void {
     this.#isSuspended = true

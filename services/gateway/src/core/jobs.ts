@@ -10,6 +10,7 @@ import type { CoreLog } from './telemetry.ts'
 const IN_PARALLEL = 4
 const KEPT_MS = 7 * 24 * 3_600_000
 const TIDY_MS = 3_600_000
+const MISSED_MS = 30_000
 /** Events may be missed, the store is not. */
 const LOOK_MS = 1000
 const PAGE = 500
@@ -64,7 +65,8 @@ export class Jobs {
   readonly #asked = new Map<string, Asked>()
   readonly #closed = new AbortController()
   #isActive = false
-  #tidying: NodeJS.Timeout | undefined
+  #timers: readonly NodeJS.Timeout[] = []
+  #unsubscribe = () => {}
 
   constructor(options: JobsOptions) {
     this.#o = options
@@ -72,10 +74,15 @@ export class Jobs {
     this.#now = options.now ?? (() => new Date())
   }
 
-  async start(): Promise<void> {
-    await this.resume()
-    this.#tidying = setInterval(() => void this.#tidy(), TIDY_MS).unref()
-    await this.#tidy()
+  start(): void {
+    this.#timers = [
+      setInterval(() => void this.#tidy(), TIDY_MS).unref(),
+      setInterval(() => void this.#lookForMissed(), MISSED_MS).unref(),
+    ]
+    this.#unsubscribe = this.#o.events.subscribe((event) => {
+      if (event.type === 'job.changed') this.#noticed(event.job)
+    })
+    void this.#tidy()
   }
 
   /** From now on this gateway runs the jobs, those that others have left undone first. */
@@ -104,7 +111,8 @@ export class Jobs {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#tidying)
+    for (const timer of this.#timers) clearInterval(timer)
+    this.#unsubscribe()
     await this.suspend()
     this.#closed.abort()
   }
@@ -121,8 +129,8 @@ export class Jobs {
     if (this.#isActive) this.#asked.set(what, { id, inserted })
     try {
       const row = await inserted
-      this.#publish(row)
       this.#enqueue(row)
+      this.#publish(row)
       return present(row)
     } catch (error) {
       this.#forget(job)
@@ -199,9 +207,7 @@ export class Jobs {
     for (let row = await this.#o.repo.find(id); row; row = await this.#o.repo.find(id)) {
       if (isOver(row)) throw new AppError('job.finished', `${id} has ${row.state}`)
       const cancelled =
-        row.state === 'queued'
-          ? await this.#cancelWaiting(row)
-          : await this.#o.repo.update(id, row.revision, { cancelRequested: true })
+        row.state === 'queued' ? await this.#cancelWaiting(row) : await this.#askToEnd(row)
       if (cancelled) return present(cancelled)
     }
     throw new AppError('job.not_found', id)
@@ -211,6 +217,13 @@ export class Jobs {
     const row = await this.#o.repo.find(id)
     if (!row) throw new AppError('job.not_found', id)
     return row
+  }
+
+  /** It runs at another gateway, which the event tells. */
+  async #askToEnd({ id, revision }: JobRow): Promise<JobRow | null> {
+    const asked = await this.#o.repo.update(id, revision, { cancelRequested: true })
+    if (asked) this.#publish(asked)
+    return asked
   }
 
   async #cancelWaiting(row: JobRow): Promise<JobRow | null> {
@@ -225,8 +238,7 @@ export class Jobs {
   }
 
   #enqueue(row: JobRow): void {
-    const isKnown = this.#runs.has(row.id) || this.#queue.some(({ id }) => id === row.id)
-    if (!this.#isActive || isKnown) return
+    if (!this.#isActive || this.#isKnown(row.id) || isOver(row)) return
     const what = keyOf(row)
     if (!this.#asked.has(what))
       this.#asked.set(what, { id: row.id, inserted: Promise.resolve(row) })
@@ -275,6 +287,27 @@ export class Jobs {
         this.#o.log.error({ jobId: id, kind, err: error }, 'a job failed unexpectedly')
       await run.end({ state: 'failed', error: failure }, this.#now())
     }
+  }
+
+  /** Other gateways tell of jobs that they were asked for, or asked to cancel. */
+  #noticed({ id, state, cancelRequested }: Job): void {
+    if (cancelRequested) this.#runs.get(id)?.cancelled()
+    if (state !== 'queued' || !this.#isActive || this.#isKnown(id)) return
+    this.#find(id).then(
+      (row) => this.#enqueue(row),
+      (error: unknown) => this.#o.log.warn({ jobId: id, err: error }, 'a job was not taken up'),
+    )
+  }
+
+  async #lookForMissed(): Promise<void> {
+    if (!this.#isActive) return
+    await this.resume().catch((error: unknown) => {
+      this.#o.log.warn({ err: error }, 'jobs were not looked for')
+    })
+  }
+
+  #isKnown(id: string): boolean {
+    return this.#runs.has(id) || this.#queue.some((row) => row.id === id)
   }
 
   #forget(row: Pick<JobRow, 'id' | 'kind' | 'subject' | 'input'>): void {

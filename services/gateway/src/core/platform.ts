@@ -16,6 +16,7 @@ export interface PlatformOptions {
   readonly runtime: WorkerRuntime
   readonly runtimeReason: string
   readonly catalog: Catalog
+  readonly pool: () => PlatformStats['pool']
   readonly diskUsage: (id: string) => Promise<number>
   readonly requests: () => { readonly total: number; readonly errors: number }
 }
@@ -48,10 +49,11 @@ export class Platform {
   }
 
   async stats(): Promise<PlatformStats> {
-    const rows = this.#o.catalog.all()
+    const all = this.#o.catalog.all()
+    const rows = all.filter(({ deletedAt }) => deletedAt === null)
     const byState: PlatformStats['databases']['byState'] = {}
     for (const { state } of rows) byState[state] = (byState[state] ?? 0) + 1
-    const sizes = await Promise.all(rows.map((row) => this.#o.diskUsage(row.id)))
+    const sizes = await Promise.all(all.map((row) => this.#o.diskUsage(row.id)))
     const cpu = process.cpuUsage()
     return {
       version: this.#o.version,
@@ -66,6 +68,7 @@ export class Platform {
         byState,
         sizeBytes: sizes.reduce((sum, size) => sum + size, 0),
       },
+      pool: this.#o.pool(),
       gateway: {
         memoryBytes: process.memoryUsage.rss(),
         cpuSeconds: (cpu.user + cpu.system) / 1e6,
@@ -78,7 +81,7 @@ export class Platform {
   discovery(): Discovery {
     const databases = this.#o.catalog
       .all()
-      .filter(({ desired }) => desired !== 'deleted')
+      .filter(({ deletedAt }) => deletedAt === null)
       .map(({ name, engine, state }) => ({
         name,
         engine,

@@ -106,6 +106,10 @@ export class RunningQueries {
     running.end()
   }
 
+  has(database: DatabaseId): boolean {
+    return (this.#byDatabase.get(database)?.size ?? 0) > 0
+  }
+
   list(database: DatabaseId): RunningQueryInfo[] {
     const now = performance.now()
     return [...(this.#byDatabase.get(database)?.values() ?? [])].map((query) => query.present(now))

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { clientSessionsMax, POSTGRES_SOCKET } from '@db-forge/contract/wire'
 import type { EngineRegistry } from '../engines/engine-recipe.ts'
 import type { DatabaseRow } from '../store/metadata-store.ts'
+import type { Activity } from './activity.ts'
 import { AppError } from './app-error.ts'
 import type { Catalog } from './catalog.ts'
 import type { Lifecycle } from './lifecycle.ts'
@@ -12,12 +13,15 @@ export interface SessionTarget {
   readonly socketPath: string
   readonly database: string
   readonly sessionsMax: number
+  /** To be called whenever a client says something. */
+  readonly used: () => void
 }
 
 export interface SessionTargetsOptions {
   readonly catalog: Catalog
   readonly lifecycle: Lifecycle
   readonly engines: EngineRegistry
+  readonly activity: Pick<Activity, 'used'>
   readonly runDirOf: (id: DatabaseRow['id']) => string
 }
 
@@ -31,8 +35,8 @@ export class SessionTargets {
 
   /** @throws AppError */
   async find(name: string): Promise<SessionTarget> {
-    const row = this.#o.catalog.findByName(name)
-    if (!row || row.desired === 'deleted') throw new AppError('database.not_found', `“${name}”`)
+    const row = await this.#o.catalog.lookup(name)
+    if (!row) throw new AppError('database.not_found', `“${name}”`)
     if (!this.#o.engines[row.engine].hasSessions)
       throw new AppError('engine.unsupported', `database "${row.name}" is a ${row.engine} database`)
     await this.#o.lifecycle.link(row)
@@ -41,6 +45,7 @@ export class SessionTargets {
       socketPath: join(this.#o.runDirOf(row.id), POSTGRES_SOCKET),
       database: row.name,
       sessionsMax: clientSessionsMax(row.limits.memoryMb),
+      used: () => this.#o.activity.used(row.id),
     }
   }
 }

@@ -98,6 +98,11 @@ export class Transactions {
       .map(present)
   }
 
+  isOpen(database: DatabaseId): boolean {
+    this.#sweep()
+    return [...this.#byId.values()].some((one) => one.database === database && !one.ended)
+  }
+
   query(name: Name, id: string, request: QueryRequest, caller: Caller): Promise<Uint8Array> {
     const row = this.#o.databases.require(name)
     const transaction = this.#find(row, id)

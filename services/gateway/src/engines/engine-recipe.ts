@@ -10,7 +10,11 @@ export interface EngineRecipe {
   readonly memoryMbMin: number
   /** Whether clients can speak a protocol of the engine's own with it. */
   readonly hasSessions: boolean
-  workerSpec(database: { readonly id: DatabaseId; readonly limits: Limits }): WorkerSpec
+  workerSpec(database: {
+    readonly id: DatabaseId
+    readonly limits: Limits
+    readonly generation: number
+  }): WorkerSpec
 }
 
 /** An engine that is not registered does not compile. */
@@ -19,8 +23,8 @@ export type EngineRegistry = Readonly<Record<EngineName, EngineRecipe>>
 export function engineRecipe(recipe: Omit<EngineRecipe, 'workerSpec'>): EngineRecipe {
   return {
     ...recipe,
-    workerSpec({ id, limits: { memoryMb, cpus, maxSizeMb } }) {
-      const parts = JSON.stringify([recipe.name, memoryMb, cpus, maxSizeMb])
+    workerSpec({ id, generation, limits: { memoryMb, cpus, maxSizeMb } }) {
+      const parts = JSON.stringify([recipe.name, generation, memoryMb, cpus, maxSizeMb])
       return {
         databaseId: id,
         engine: recipe.name,

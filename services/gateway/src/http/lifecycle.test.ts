@@ -80,18 +80,57 @@ describe('the life of a database', () => {
     expect((await sql('prune', 'select count(*) as n from kept')).body.rows).toEqual([{ n: 0 }])
   })
 
-  test('deleted it is gone with its folder, and the name is free', async () => {
+  test('deleted it is gone, the name is free, and its data can be had back', async () => {
     const { body } = await spawn('gone')
-    expect(await folders()).toContain(body.id)
+    await sql('gone', 'create table kept (x)')
     expect(await g.call('DELETE', '/admin/databases/gone')).toMatchObject({ status: 204, body: '' })
-    expect(await folders()).not.toContain(body.id)
     expect(await g.problem('GET', '/admin/databases/gone')).toMatchObject({
       status: 404,
+      code: 'database.not_found',
+    })
+    expect(await g.problem('POST', '/api/db/gone/query', { sql: 'select 1' })).toMatchObject({
       code: 'database.not_found',
     })
     const again = await spawn('gone')
     expect(again.status).toBe(201)
     expect(again.body.id).not.toBe(body.id)
+    const deleted = await g.call<{ items: Database[] }>('GET', '/admin/databases?state=deleted')
+    expect(deleted.body.items).toMatchObject([{ id: body.id, name: 'gone', state: 'deleted' }])
+    const days = Date.parse(deleted.body.items[0]?.purgeAt ?? '') - Date.now()
+    expect(days / 86_400_000).toBeCloseTo(7, 1)
+    expect(await g.problem('POST', '/admin/databases/gone/undelete')).toMatchObject({
+      code: 'database.conflict',
+    })
+    expect(await g.call('POST', '/admin/databases/gone/undelete', { name: 'Back' })).toMatchObject({
+      status: 200,
+      body: { id: body.id, name: 'Back', state: 'running' },
+    })
+    expect(await sql('back', 'select count(*) as n from kept')).toMatchObject({
+      body: { rows: [{ n: 0 }] },
+    })
+    expect(await g.problem('POST', '/admin/databases/gone/undelete')).toMatchObject({ status: 404 })
+  })
+
+  test('by force its data are destroyed, and those that were deleted before', async () => {
+    const before = await folders()
+    for (const round of [1, 2]) {
+      await spawn('purged')
+      await g.call('DELETE', `/admin/databases/purged${round === 2 ? '?force=true' : ''}`)
+    }
+    expect(await folders()).toEqual(before)
+    expect(await g.call('GET', '/admin/databases?state=deleted')).toMatchObject({
+      body: { items: [] },
+    })
+    expect(await g.problem('DELETE', '/admin/databases/purged?force=true')).toMatchObject({
+      status: 404,
+    })
+    await spawn('purged')
+    await g.call('DELETE', '/admin/databases/purged')
+    expect(await g.call('DELETE', '/admin/databases/purged?force=true')).toMatchObject({
+      status: 204,
+    })
+    expect(await folders()).toEqual(before)
+    await g.call('DELETE', '/admin/databases/back?force=true')
   })
 
   test('new limits restart it and keep its data', async () => {

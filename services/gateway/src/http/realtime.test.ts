@@ -57,7 +57,6 @@ test('a snapshot comes first, then every change in order', async () => {
     'running',
     'stopping',
     'stopped',
-    'deleting',
   ])
   socket.emit('resync')
   const again = await once<RealtimeSnapshot>(socket, 'snapshot')

@@ -46,12 +46,13 @@ export class Realtime {
       socket.on('resync', () => this.#sendSnapshot(socket))
     })
     const unsubscribe = options.events.subscribe((event) => {
-      if (event.type === 'job.changed') return
+      if (event.type === 'job.changed' || event.type === 'database.used') return
       this.#seq += 1
+      const { id, name } = event.type === 'database.changed' ? event.database : event
       const change: RealtimeChange =
-        event.type === 'database.changed'
+        event.type === 'database.changed' && event.database.deletedAt === null
           ? { seq: this.#seq, type: 'changed', database: event.database }
-          : { seq: this.#seq, type: 'deleted', id: event.id, name: event.name }
+          : { seq: this.#seq, type: 'deleted', id, name }
       this.#io.emit('change', change)
     })
     app.addHook('preClose', async () => {

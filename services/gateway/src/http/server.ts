@@ -131,7 +131,7 @@ async function registerApi(app: FastifyInstance, options: ServerOptions): Promis
     databases: () =>
       options.catalog
         .all()
-        .filter(({ desired }) => desired !== 'deleted')
+        .filter(({ deletedAt }) => deletedAt === null)
         .map((row) => options.catalog.present(row)),
   })
   await registerOpenApi(app, options.version)

@@ -93,11 +93,15 @@ describe.skipIf(reason)('the PostgreSQL port', () => {
     return { pgPort, port }
   }
 
+  let used = 0
   const target = (socketPath = server.socketPath) => ({
     databaseId: 'db_shop',
     socketPath,
     database: 'shop',
     sessionsMax: 50,
+    used: () => {
+      used += 1
+    },
   })
 
   const client = (port: number, options: pg.ClientConfig = {}) => {

@@ -37,6 +37,8 @@ export interface PgTarget {
   /** As the server calls it. */
   readonly database: string
   readonly sessionsMax: number
+  /** Called when a client has said something, at most about once a second. */
+  readonly used: () => void
 }
 
 export interface PgTelemetry {
@@ -68,6 +70,8 @@ interface Session {
   readonly client: Socket
   readonly socket: Socket
   readonly server: ServerConnection
+  readonly used: () => void
+  asked: number
   bytes: number
   quietSince: number
 }
@@ -99,7 +103,7 @@ export class PgPort {
   async listen(): Promise<number> {
     this.#server.listen({ host: this.#o.host, port: this.#o.port })
     await once(this.#server, 'listening')
-    this.#looking = setInterval(() => this.#endIdle(), LOOK_EVERY_MS).unref()
+    this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS).unref()
     return (this.#server.address() as AddressInfo).port
   }
 
@@ -152,7 +156,15 @@ export class PgPort {
     refuseUnfit(parameters)
     const { target, server } = await this.#reach(client, parameters, serverName, late)
     const { socket } = server
-    const session: Session = { client, socket, server, bytes: 0, quietSince: performance.now() }
+    const session: Session = {
+      client,
+      socket,
+      server,
+      used: target.used,
+      asked: 0,
+      bytes: 0,
+      quietSince: performance.now(),
+    }
     const key = new SessionKey(this.#keys, target.socketPath)
     client.once('close', () => socket.destroy())
     socket.once('close', () => key.forget())
@@ -232,6 +244,12 @@ export class PgPort {
     return known
   }
 
+  /** Whether a client waits for an answer of this database, or has a transaction open in it. */
+  isBusy(databaseId: string): boolean {
+    for (const { server } of this.#sessions.get(databaseId) ?? []) if (!server.isAtRest) return true
+    return false
+  }
+
   *#all(): Iterable<Session> {
     for (const sessions of this.#sessions.values()) yield* [...sessions]
   }
@@ -254,10 +272,13 @@ export class PgPort {
     } else client.destroy()
   }
 
-  #endIdle(): void {
+  #look(): void {
     const now = performance.now()
     const { idleTimeoutMs } = this.#o
     for (const session of this.#all()) {
+      const asked = session.client.bytesRead
+      if (asked !== session.asked) session.used()
+      session.asked = asked
       const bytes = session.client.bytesRead + session.socket.bytesRead
       if (bytes !== session.bytes) Object.assign(session, { bytes, quietSince: now })
       else if (idleTimeoutMs > 0 && now - session.quietSince > idleTimeoutMs)

@@ -74,6 +74,11 @@ export class SessionPort {
     return { host, port, database, url: `postgres://owner@${inUrl}:${port}/${database}` }
   }
 
+  /** Whether a client is at work with this database. */
+  isBusy(databaseId: string): boolean {
+    return this.#pgPort?.isBusy(databaseId) ?? false
+  }
+
   async close(): Promise<void> {
     await this.#pgPort?.close()
   }

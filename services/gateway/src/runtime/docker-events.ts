@@ -7,7 +7,7 @@ import type { WorkerEvent } from './worker-runtime.ts'
 
 const BACKOFF_MS = { first: 100, max: 5_000 }
 
-const TYPES: Readonly<Record<string, WorkerEvent['type']>> = {
+const TYPES: Readonly<Record<string, 'started' | 'exited' | 'removed'>> = {
   start: 'started',
   die: 'exited',
   destroy: 'removed',
@@ -36,6 +36,8 @@ export async function followEvents(
       // Docker is away, or was; there is nothing to do but to ask again.
     }
     await sleep(backoffMs, undefined, { signal }).catch(() => {})
+    // A Docker that was restarted has forgotten what happened before.
+    if (!signal.aborted) onEvent({ type: 'gap' })
     backoffMs = Math.min(backoffMs * 2, BACKOFF_MS.max)
   }
 }

@@ -114,7 +114,9 @@ export function workerRuntimeContract(
     function eventsOf(id: DatabaseId) {
       const seen: WorkerEvent['type'][] = []
       const end = new AbortController()
-      runtime.watch((event) => event.databaseId === id && seen.push(event.type), end)
+      runtime.watch((event) => {
+        if (event.type !== 'gap' && event.databaseId === id) seen.push(event.type)
+      }, end)
       onTestFinished(() => end.abort())
       return seen
     }

@@ -30,10 +30,10 @@ export interface WorkerInfo {
 }
 
 /** Something happened to a worker that may concern its database. Says only which: look with `inspect`. */
-export interface WorkerEvent {
-  readonly type: 'started' | 'exited' | 'removed'
-  readonly databaseId: DatabaseId
-}
+export type WorkerEvent =
+  | { readonly type: 'started' | 'exited' | 'removed'; readonly databaseId: DatabaseId }
+  /** What has happened until now may not have been told. */
+  | { readonly type: 'gap' }
 
 export interface LogLine {
   readonly at: Date

@@ -55,6 +55,16 @@ export interface DatabaseQuery {
   readonly after?: string | undefined
 }
 
+/** Bytewise in every dialect, since pages are cut by it. */
+export const keyOf = (name: string): string => name.toLowerCase()
+
+/** Begins with what no name begins with, so the name is free again; in the order of deletion. */
+export const tombstoneKey = (deletedAt: string, id: string): string => `~${deletedAt}~${id}`
+
+/** What a list goes on after. */
+export const listKey = ({ id, name, deletedAt }: DatabaseRow): string =>
+  deletedAt === null ? keyOf(name) : tombstoneKey(deletedAt, id)
+
 export class NameTakenError extends Error {}
 
 export interface DatabaseRepo {

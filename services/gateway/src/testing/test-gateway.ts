@@ -53,6 +53,8 @@ export async function openTestGateway(env: Record<string, string> = {}): Promise
     DBFORGE_DATA_DIR: join(folder, 'data'),
     DBFORGE_SECRETS_DIR: join(folder, 'secrets'),
     DBFORGE_PG_PORT: 'off',
+    DBFORGE_POOL_SQLITE: '0',
+    DBFORGE_POOL_POSTGRES: '0',
     PATH: process.env['PATH'] ?? '',
     ...env,
   })
@@ -131,7 +133,7 @@ async function open(folder: string, env: Record<string, string>): Promise<TestGa
         'GET',
         '/admin/databases?limit=1000',
       )
-      for (const { name } of body.items) await call('DELETE', `/admin/databases/${name}`)
+      for (const { name } of body.items) await call('DELETE', `/admin/databases/${name}?force=true`)
       await gateway.close()
       await rm(folder, { recursive: true, force: true })
     },

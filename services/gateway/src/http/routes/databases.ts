@@ -27,11 +27,19 @@ export function databaseRoutes(
   mount(app, routes.get, async ({ params }) => databases.get(params.name))
   mount(app, routes.patch, ({ params, body }) => databases.patch(params.name, body))
   mount(app, routes.delete, async ({ params, query }, context) => {
-    if (query.force)
-      return await answerWithJob(jobs, databaseJobs.purge(params.name), context, () => undefined)
+    const { force, id } = query
+    if (force)
+      return await answerWithJob(
+        jobs,
+        databaseJobs.purge(params.name, id),
+        context,
+        () => undefined,
+      )
     await databases.delete(params.name)
     return undefined
   })
+  mount(app, routes.undelete, ({ params, body }) => databases.undelete(params.name, body))
+  mount(app, routes.sleep, ({ params }) => databases.sleep(params.name))
   mount(app, routes.credentials, async ({ params, body }) =>
     databases.renewPassword(params.name, body),
   )

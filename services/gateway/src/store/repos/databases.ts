@@ -6,7 +6,9 @@ import {
   type DatabaseQuery,
   type DatabaseRepo,
   type DatabaseRow,
+  keyOf,
   NameTakenError,
+  tombstoneKey,
 } from '../metadata-store.ts'
 import type { DatabasesTable, Schema } from '../schema.ts'
 
@@ -82,16 +84,6 @@ function listQuery(db: Kysely<Schema>, query: DatabaseQuery) {
   }
   return select.orderBy('name_key').limit(query.limit)
 }
-
-/** Bytewise in every dialect, since pages are cut by it. */
-export const keyOf = (name: string): string => name.toLowerCase()
-
-/** Begins with what no name begins with, so the name is free again; in the order of deletion. */
-const tombstoneKey = (deletedAt: string, id: string) => `~${deletedAt}~${id}`
-
-/** What a list goes on after. */
-export const listKey = ({ id, name, deletedAt }: DatabaseRow): string =>
-  deletedAt === null ? keyOf(name) : tombstoneKey(deletedAt, id)
 
 function newRow(row: DatabaseDraft, at: string): Insertable<DatabasesTable> {
   return {
