@@ -6,6 +6,7 @@ export const ERRORS = {
   'request.malformed': { status: 400, title: 'The body is not valid JSON' },
   'request.too_large': { status: 413, title: 'The body is too large' },
   'request.media_type': { status: 415, title: 'The body must be JSON' },
+  'request.too_many': { status: 429, title: 'Too many requests in a short time' },
   'request.timeout': { status: 408, title: 'The request did not arrive in time' },
   'auth.required': { status: 401, title: 'A token is needed' },
   'auth.invalid': { status: 401, title: 'The token is not valid' },

@@ -124,16 +124,29 @@ function sharedLoggers(): NonNullable<FastifyServerOptions['childLoggerFactory']
   }
 }
 
-async function registerApi(app: FastifyInstance, options: ServerOptions): Promise<void> {
-  const realtime = new Realtime(app, {
-    credentials: options.credentials,
-    events: options.events,
+function registerRealtime(app: FastifyInstance, options: ServerOptions): void {
+  const { catalog, credentials, events, databases, jobs } = options
+  new Realtime(app, {
+    credentials,
+    events,
     databases: () =>
-      options.catalog
+      catalog
         .all()
         .filter(({ deletedAt }) => deletedAt === null)
-        .map((row) => options.catalog.present(row)),
+        .map((row) => catalog.present(row)),
+    database(id) {
+      const row = catalog.get(id)
+      return row?.deletedAt === null ? catalog.present(row) : undefined
+    },
+    stats: ({ name }) => databases.stats(name),
+    logs: ({ name }, follow) => databases.logs(name, follow),
+    job: (id) => jobs.get(id),
+    failed: (error) => app.log.warn({ err: error }, 'a room could not be told'),
   })
+}
+
+async function registerApi(app: FastifyInstance, options: ServerOptions): Promise<void> {
+  registerRealtime(app, options)
   await registerOpenApi(app, options.version)
   // In a scope of their own: compilers for zod would meet other plugins' JSON schemas otherwise.
   app.register((scope, _options, done) => {
@@ -144,7 +157,7 @@ async function registerApi(app: FastifyInstance, options: ServerOptions): Promis
     queryRoutes(scope, options.queryPath, options.transactions)
     dataRoutes(scope, options.queryPath)
     platformRoutes(scope, options.platform, options.stopping)
-    sessionRoutes(scope, options.credentials, (secret) => realtime.endSession(secret))
+    sessionRoutes(scope, options.credentials)
     done()
   })
 }
