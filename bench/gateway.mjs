@@ -1,6 +1,6 @@
 // A real gateway on a folder of its own, with real workers.
-import { fork } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { fork, spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '../packages/client/dist/index.js'
@@ -10,8 +10,11 @@ import { pause } from './machine.mjs'
 const TOKEN = 'bench-token-of-some-length'
 export const SERIES = 'with recursive n(i) as (select 1 union all select i + 1 from n)'
 
-/** @param {'process' | 'docker'} runtime */
-export async function startGateway(runtime) {
+/**
+ * @param {'process' | 'docker'} runtime
+ * @param {Record<string, string>} [settings] beside those that every run has: no warm pool, nothing sleeps
+ */
+export async function startGateway(runtime, settings = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'dbf-bench-'))
   // PostgreSQL does not run as root; whom it runs as must be able to enter.
   chmodSync(folder, 0o711)
@@ -27,6 +30,10 @@ export async function startGateway(runtime) {
       DBFORGE_DATA_DIR: join(folder, 'data'),
       DBFORGE_SECRETS_DIR: join(folder, 'secrets'),
       DBFORGE_BUILD_CONTEXT: root,
+      DBFORGE_POOL_SQLITE: '0',
+      DBFORGE_POOL_POSTGRES: '0',
+      DBFORGE_SLEEP_AFTER_SECONDS: '0',
+      ...settings,
     },
   })
   const baseUrl = `http://127.0.0.1:${port}`
@@ -40,17 +47,25 @@ export async function startGateway(runtime) {
     queryUrl: (name) => `${baseUrl}/api/db/${name}/query`,
     query: (name, body) => gateway.client.queries.query({ params: { name }, body }),
     spawn: (name, body = {}) => gateway.client.databases.spawn({ params: { name }, body }),
-    remove: (name) => gateway.client.databases.delete({ params: { name } }),
+    remove: (name) =>
+      gateway.client.databases.delete({ params: { name }, query: { force: true } }),
     async end() {
       const { items } = await gateway.client.databases.list()
       for (const { name } of items) await gateway.remove(name)
       child.kill()
       await new Promise((resolve) => child.once('exit', resolve))
+      if (runtime === 'docker') removeContainers(gateway.dataDir)
       rmSync(folder, { recursive: true, force: true })
     },
   }
   await untilReady(child, gateway.client)
   return gateway
+}
+
+/** Those of the warm pool go on without their gateway. */
+function removeContainers(dataDir) {
+  for (const id of readdirSync(join(dataDir, 'databases')))
+    spawnSync('docker', ['rm', '--force', `dbforge-w-${id}`])
 }
 
 async function untilReady(child, client) {

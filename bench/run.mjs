@@ -1,12 +1,13 @@
 // The figures of the workers: all of them, or those that are named.
-//   npm run bench [-- point-query postgres-life …] [--runtime process] [--short]
+//   npm run bench [-- point-query life …] [--runtime process] [--short]
 import { parseArgs } from 'node:util'
 import { ensureBuilt } from '../scripts/build.mjs'
 import { hasDocker, writeResult } from './machine.mjs'
 
 const SQLITE = ['point-query', 'durable-inserts', 'stream', 'cancel', 'bombs', 'idle-memory']
-const POSTGRES = ['postgres-point-query', 'postgres-stream', 'postgres-life', 'psql-port']
-const NAMES = [...SQLITE, ...POSTGRES]
+const POSTGRES = ['postgres-point-query', 'postgres-stream', 'psql-port']
+const LIFE = ['life']
+const NAMES = [...SQLITE, ...POSTGRES, ...LIFE]
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { runtime: { type: 'string' }, short: { type: 'boolean', default: false } },

@@ -35,7 +35,13 @@ export const PlatformStats = z
     pool: z
       .record(EngineName, z.object({ ready: z.int(), target: z.int() }))
       .describe('Workers that are ready before there are databases for them'),
-    gateway: z.object({ memoryBytes: z.int(), cpuSeconds: z.number() }),
+    gateway: z
+      .object({
+        memoryBytes: z.int(),
+        cpuSeconds: z.number(),
+        leads: z.boolean().describe('Of the gateways that share a store, one sees to the workers'),
+      })
+      .describe('The one that has answered'),
     disk: z
       .object({ totalBytes: z.int(), freeBytes: z.int() })
       .describe('The volume that holds the data'),

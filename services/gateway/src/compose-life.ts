@@ -1,19 +1,19 @@
 import type { DatabaseId } from '@db-forge/contract'
-import type { Logger } from 'pino'
-import { systemClock } from './clock.ts'
+import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { Activity } from './core/activity.ts'
 import type { Catalog } from './core/catalog.ts'
+import { CatalogResync } from './core/catalog-resync.ts'
 import { IdleSleep } from './core/idle-sleep.ts'
 import type { Leadership } from './core/leadership.ts'
 import { Lifecycle } from './core/lifecycle.ts'
 import { Reconciler } from './core/reconciler.ts'
 import { Resync } from './core/resync.ts'
 import { StartGate } from './core/start-gate.ts'
+import type { CoreLog } from './core/telemetry.ts'
 import { WarmPool } from './core/warm-pool.ts'
 import { engines } from './engines/registry.ts'
-import type { EventBus } from './events/event-bus.ts'
-import { availableMemory } from './runtime/available-memory.ts'
+import type { EventBus, PlatformEvent } from './events/event-bus.ts'
 import type { WorkerRuntime } from './runtime/worker-runtime.ts'
 import type { MetadataStore } from './store/metadata-store.ts'
 import type { WorkerLinks } from './worker-link/worker-links.ts'
@@ -30,7 +30,10 @@ export interface LifeParts {
   readonly links: Pick<WorkerLinks, 'current' | 'connect' | 'drop' | 'close'>
   readonly events: EventBus
   readonly leadership: Leadership
-  readonly log: Logger
+  readonly clock: Clock
+  readonly log: CoreLog
+  /** The share of the machine's memory that could still be had, from 0 to 1. */
+  readonly availableMemory: () => Promise<number>
   /** Whether a client is at work with a database. */
   readonly isBusy: (id: DatabaseId) => boolean
 }
@@ -48,10 +51,9 @@ export interface Life {
 
 /** Puts the parts together that see to the workers, and starts them whenever this gateway comes to lead. */
 export function composeLife(parts: LifeParts): Life {
-  const { config, catalog, events, leadership, isBusy } = parts
-  const clock = systemClock
+  const { config, catalog, events, leadership, clock, isBusy } = parts
   const gate = new StartGate(STARTS_IN_PARALLEL)
-  const shared = { ...parts, engines, clock, gate }
+  const shared = { ...parts, engines, gate }
   const activity = new Activity(clock, (id) => events.publish({ type: 'database.used', id }))
   const idle: IdleSleep = new IdleSleep({
     ...shared,
@@ -68,23 +70,35 @@ export function composeLife(parts: LifeParts): Life {
     ...shared,
     reconciler,
     activity,
-    onGap: () => void resync.run(),
+    onGap: () => resync.request(),
   })
   const pool: WarmPool = new WarmPool({
     ...shared,
     targets: config.pool,
-    hasMemory: async () => (await availableMemory()) > MEMORY_SHORT,
+    hasMemory: async () => (await parts.availableMemory()) > MEMORY_SHORT,
   })
   const resync: Resync = new Resync({ ...shared, lifecycle, pool })
   const lead = () => {
-    void pool.start().then(() => pool.fill())
-    void resync.run()
+    pool.start()
+    resync.request()
   }
+  const onEvent = (event: PlatformEvent, isElsewhere: boolean) => {
+    if (event.type === 'database.changed') {
+      const { id, engine } = event.database
+      if (isElsewhere && pool.owns(id)) pool.claimed(engine, id)
+      lifecycle.noticed(id, isElsewhere)
+    } else if (event.type === 'database.deleted') lifecycle.noticed(event.id, isElsewhere)
+    else if (event.type === 'database.used' && isElsewhere) activity.usedElsewhere(event.id)
+  }
+  const catalogResync = catalog.isShared
+    ? new CatalogResync({
+        ...shared,
+        onError: (error) => parts.log.warn({ err: error }, 'the catalog could not be read again'),
+      })
+    : undefined
   const endings = [
     leadership.onChange((term) => term !== null && lead()),
-    events.subscribe((event) => {
-      if (event.type === 'database.changed') lifecycle.noticed(event.database.id, false)
-    }),
+    events.subscribe((event, origin) => onEvent(event, origin === 'elsewhere')),
   ]
   return {
     lifecycle,
@@ -93,6 +107,7 @@ export function composeLife(parts: LifeParts): Life {
     start() {
       lifecycle.start()
       idle.start()
+      catalogResync?.start()
       if (leadership.term !== null) lead()
     },
     lost(id) {
@@ -102,6 +117,7 @@ export function composeLife(parts: LifeParts): Life {
     async close() {
       for (const end of endings) end()
       idle.close()
+      catalogResync?.close()
       await Promise.all([pool.close(), resync.close()])
       await lifecycle.close()
     },

@@ -6,7 +6,8 @@ import { jobKinds } from './core/job-kinds.ts'
 import { Jobs } from './core/jobs.ts'
 import type { Leadership } from './core/leadership.ts'
 import type { Lifecycle } from './core/lifecycle.ts'
-import type { EventBus } from './events/event-bus.ts'
+import type { EventBus, PlatformEvent } from './events/event-bus.ts'
+import type { JobReference } from './events/event-reference.ts'
 import type { MetadataStore } from './store/metadata-store.ts'
 
 export interface WorkParts {
@@ -15,11 +16,25 @@ export interface WorkParts {
   readonly leadership: Leadership
   readonly lifecycle: Lifecycle
   readonly databases: Databases
+  readonly isStoreShared: boolean
   readonly log: Logger
 }
 
+export interface Work {
+  readonly uses: {
+    readonly jobs: Jobs
+    readonly databaseJobs: DatabaseJobs
+    readonly idempotency: Idempotency
+  }
+  start(): void
+  /** What the job of another gateway has come to. */
+  follow(reference: JobReference): Promise<PlatformEvent | null>
+  close(): Promise<void>
+}
+
 /** Jobs, which the gateway that leads runs, and requests that are done once. */
-export function composeWork({ store, events, leadership, lifecycle, databases, log }: WorkParts) {
+export function composeWork(parts: WorkParts): Work {
+  const { store, events, leadership, lifecycle, databases, log } = parts
   const kinds = jobKinds({
     events,
     restart: (id) => lifecycle.restart(id),
@@ -29,7 +44,7 @@ export function composeWork({ store, events, leadership, lifecycle, databases, l
   const idempotency = new Idempotency({
     repo: store.idempotencyKeys,
     log,
-    isStoreExclusive: true,
+    isStoreExclusive: !parts.isStoreShared,
   })
   const lead = (term: number | null) => {
     const done = term === null ? jobs.suspend() : jobs.resume()
@@ -44,6 +59,7 @@ export function composeWork({ store, events, leadership, lifecycle, databases, l
       jobs.start()
       if (leadership.term !== null) lead(leadership.term)
     },
+    follow: ({ id }) => jobs.follow(id),
     close() {
       unsubscribe()
       idempotency.close()

@@ -6,30 +6,28 @@ import type { DatabaseState, EngineName } from '@db-forge/contract'
 import { VOLUME_MARKER } from '@db-forge/contract/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { systemClock } from './clock.ts'
 import { composeLife, type Life } from './compose-life.ts'
-import { composeWork } from './compose-work.ts'
+import { openStore } from './compose-store.ts'
+import { composeWork, type Work } from './compose-work.ts'
 import type { Config } from './config.ts'
 import { Catalog } from './core/catalog.ts'
 import { Credentials } from './core/credentials.ts'
 import { Databases } from './core/databases.ts'
-import type { Leadership } from './core/leadership.ts'
 import { Platform } from './core/platform.ts'
 import { QueryPath } from './core/query-path.ts'
 import { RunningQueries } from './core/running-queries.ts'
 import { SessionTargets } from './core/session-target.ts'
 import { Transactions } from './core/transactions.ts'
 import { engines } from './engines/registry.ts'
-import { createMemoryEventBus } from './events/memory-event-bus.ts'
 import { Metrics } from './http/metrics.ts'
 import { createServer } from './http/server.ts'
 import { type OpenPort, SessionPort } from './pg-port/session-port.ts'
+import { availableMemory } from './runtime/available-memory.ts'
 import { type DataLayout, dataLayout } from './runtime/data-layout.ts'
 import { folderSize } from './runtime/folder-size.ts'
 import { selectRuntime, type WorkerProgram } from './runtime/select-runtime.ts'
-import { lockData } from './store/data-lock.ts'
-import { KyselyStore } from './store/kysely-store.ts'
 import type { MetadataStore } from './store/metadata-store.ts'
-import { sqliteDialect } from './store/sqlite-dialect.ts'
 import { tokenFile } from './token-file.ts'
 import { readVersion } from './version.ts'
 import { WorkerLinks } from './worker-link/worker-links.ts'
@@ -43,8 +41,8 @@ export interface Gateway {
   readonly runtimeReason: string
   /** Opens the port for PostgreSQL's clients; null where there is to be none. */
   listenForSessions(): Promise<OpenPort | null>
-  /** Finds or starts the databases that should run, and goes on seeing to them. */
-  start(): void
+  /** Finds or starts the databases that should run, and goes on seeing to them, while it leads. */
+  start(): Promise<void>
   /** Drains requests, then lets go of workers and store. */
   close(): Promise<void>
 }
@@ -53,17 +51,21 @@ export interface Gateway {
 export async function composeGateway(config: Config, log: Logger): Promise<Gateway> {
   const layout = dataLayout(config.dataDir)
   await prepareFolders(layout)
-  const unlock = lockData(layout.metaDir)
-  const store = await openStore(config, log)
+  const { store, events, leadership, isShared, ...opened } = await openStore(
+    config.storeUrl,
+    layout.metaDir,
+    (reference) =>
+      reference.type === 'job.changed' ? work.follow(reference) : catalog.follow(reference),
+    log,
+  )
   const secrets = tokenFile(config.secretsDir)
   const credentials = new Credentials(store)
   const newToken = await credentials.prepare(config.adminToken, secrets)
   const { runtime, reason } = await chooseRuntime(config, layout, await instanceId(store), log)
-  const events = createMemoryEventBus((error) => log.error({ err: error }, 'event listener failed'))
   const sessionPort = new SessionPort({ ...config, config: config.pg })
-  const catalog = new Catalog(store, events, runtime.kind, (name, engine) =>
-    engines[engine].hasSessions ? sessionPort.connectionTo(name) : null,
-  )
+  const connectionOf = (name: string, engine: EngineName) =>
+    engines[engine].hasSessions ? sessionPort.connectionTo(name) : null
+  const catalog = new Catalog(store, events, runtime.kind, connectionOf, { isShared })
   await catalog.reload()
   const links = new WorkerLinks({
     runDirOf: layout.runDir,
@@ -84,12 +86,6 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     openCircuits: () => links.openCircuits,
   })
   const { telemetry, sessions } = metrics
-  const leadership: Leadership = {
-    term: 1,
-    start: async () => {},
-    onChange: () => () => {},
-    close: async () => {},
-  }
   const life: Life = composeLife({
     config,
     catalog,
@@ -98,7 +94,9 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     links,
     events,
     leadership,
+    clock: systemClock,
     log,
+    availableMemory,
     isBusy: (id) => running.has(id) || transactions.isOpen(id) || sessionPort.isBusy(id),
   })
   const { lifecycle, activity, pool } = life
@@ -106,8 +104,16 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   const targets = new SessionTargets({ ...parts, runDirOf: layout.runDir })
   const diskUsage = (id: string) => folderSize(layout.databaseDir(id))
   const { deletedKeptMs } = config
-  const databases = new Databases({ ...parts, diskUsage, deletedKeptMs })
-  const work = composeWork({ store, events, leadership, lifecycle, databases, log })
+  const databases = new Databases({ ...parts, diskUsage, deletedKeptMs, clock: systemClock })
+  const work: Work = composeWork({
+    store,
+    events,
+    leadership,
+    lifecycle,
+    databases,
+    isStoreShared: isShared,
+    log,
+  })
   const queryPath = new QueryPath({ databases, lifecycle, telemetry, running })
   const transactions = new Transactions({ databases, path: queryPath })
   const version = readVersion()
@@ -132,6 +138,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
       runtimeReason: reason,
       catalog,
       pool: () => pool.sizes,
+      leads: () => leadership.term !== null,
       diskUsage,
       requests: () => metrics.requests,
     }),
@@ -141,9 +148,10 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   })
   return {
     app,
-    start() {
+    async start() {
       life.start()
       work.start()
+      await leadership.start()
     },
     listenForSessions: () => sessionPort.listen(targets, sessions, log),
     newToken,
@@ -154,17 +162,9 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
       stopping.abort()
       await Promise.all([app.close(), sessionPort.close(), work.close()])
       await life.close()
-      await store.close()
-      unlock()
+      await opened.close()
     },
   }
-}
-
-async function openStore({ storeUrl }: Config, log: Logger): Promise<MetadataStore> {
-  const store = new KyselyStore(sqliteDialect(storeUrl.slice('sqlite:'.length)))
-  const applied = await store.migrate()
-  if (applied.length > 0) log.info({ applied }, 'store migrated')
-  return store
 }
 
 async function chooseRuntime(
@@ -204,12 +204,8 @@ async function prepareFolders(layout: DataLayout): Promise<void> {
 }
 
 /** Tells the workers of this installation from those of others on the same Docker. */
-async function instanceId(store: MetadataStore): Promise<string> {
-  const known = await store.settings.get('instance_id')
-  if (known !== null) return known
-  const made = randomBytes(6).toString('hex')
-  await store.settings.set('instance_id', made)
-  return made
+function instanceId(store: MetadataStore): Promise<string> {
+  return store.settings.setIfAbsent('instance_id', randomBytes(6).toString('hex'))
 }
 
 function countStates(catalog: Catalog): Map<DatabaseState, number> {

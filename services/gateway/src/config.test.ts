@@ -37,6 +37,26 @@ describe('settings', () => {
     ).toThrow(/set here and through/)
   })
 
+  test('the store is a file or a database of PostgreSQL, whose password no message repeats', () => {
+    const read = (DBFORGE_STORE_URL: string) => readConfig({ DBFORGE_STORE_URL }, false).storeUrl
+    for (const url of [
+      'sqlite:/data/store.sqlite',
+      'postgres://me:secret@db.example:5432/forge?sslmode=verify-full',
+      'postgresql://me@/forge?host=/run/postgresql',
+    ])
+      expect(read(url)).toBe(url)
+    for (const url of ['postgres://me:secret@db:port/forge', 'postgres:secret', 'mysql://secret']) {
+      let message = ''
+      try {
+        read(url)
+      } catch (error) {
+        message = String(error)
+      }
+      expect(message).toContain('DBFORGE_STORE_URL')
+      expect(message).not.toContain('secret')
+    }
+  })
+
   test('an empty variable counts as absent', () => {
     expect(readConfig({ DBFORGE_ADMIN_TOKEN: '' }, false).adminToken).toBeUndefined()
   })

@@ -24,6 +24,12 @@ const list = z.string().transform((text) =>
     .filter(Boolean),
 )
 
+/** A server's socket is named by `?host=/folder`, with nothing after the `@`. */
+function isStoreUrl(text: string): boolean {
+  if (text.startsWith('sqlite:')) return true
+  return /^postgres(?:ql)?:\/\/\S/.test(text) && URL.canParse(text.replace('@/', '@localhost/'))
+}
+
 const Settings = z.object({
   DBFORGE_HOST: z.string().default('127.0.0.1'),
   DBFORGE_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
@@ -43,7 +49,7 @@ const Settings = z.object({
   DBFORGE_RUNTIME: z.enum(['auto', 'docker', 'process']).default('auto'),
   DBFORGE_STORE_URL: z
     .string()
-    .regex(/^sqlite:/, 'sqlite:{path}')
+    .refine(isStoreUrl, 'sqlite:{path} or postgres://{user}:{password}@{host}:{port}/{database}')
     .optional(),
   DBFORGE_ADMIN_TOKEN: z.string().min(16, 'at least 16 characters').max(200).optional(),
   DBFORGE_LOG_LEVEL: z
@@ -87,6 +93,7 @@ export interface Config {
   readonly dataDir: string
   readonly secretsDir: string
   readonly runtime: 'auto' | 'docker' | 'process'
+  /** May hold a password. */
   readonly storeUrl: string
   readonly adminToken: string | undefined
   readonly logLevel: z.output<typeof Settings>['DBFORGE_LOG_LEVEL']

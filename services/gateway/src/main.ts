@@ -14,7 +14,7 @@ async function main(): Promise<void> {
   const gateway = await composeGateway(config, log)
   stopOnSignals({ log, graceMs: config.stopGraceMs, stop: () => gateway.close() })
   const pgPort = await listen(config, gateway)
-  gateway.start()
+  await gateway.start()
   // To stderr where stdout is a log for machines: the token belongs to people alone.
   const banner = config.logFormat === 'pretty' ? process.stdout : process.stderr
   banner.write(greeting(config, gateway, pgPort))

@@ -7,7 +7,9 @@ const TOKEN_HASH = 'admin_token_sha256'
 /** Where the admin token lies for people to read; the store has only its hash. */
 export interface TokenFile {
   read(): Promise<string | null>
-  write(token: string): Promise<void>
+  /** Writes the token unless there is one; the one that is there then. */
+  create(token: string): Promise<string>
+  remove(): Promise<void>
 }
 
 export interface NewSession {
@@ -39,15 +41,30 @@ export class Credentials {
       return null
     }
     const [kept, known] = await Promise.all([file.read(), this.#store.settings.get(TOKEN_HASH)])
-    if (kept === null && known !== null) {
-      this.#useToken(Buffer.from(known, 'hex'))
+    if (kept !== null) {
+      this.#useToken(sha256(kept))
+      await this.#store.settings.set(TOKEN_HASH, this.#tokenHash.toString('hex'))
       return null
     }
-    const token = kept ?? `dbf_${randomBytes(32).toString('base64url')}`
-    if (kept === null) await file.write(token)
-    this.#useToken(sha256(token))
-    await this.#store.settings.set(TOKEN_HASH, this.#tokenHash.toString('hex'))
-    return kept === null ? token : null
+    return known === null ? await this.#makeToken(file) : this.#take(known)
+  }
+
+  /** Several gateways may do this at once, with one folder for secrets or one each: one token holds for all. */
+  async #makeToken(file: TokenFile): Promise<string | null> {
+    const made = `dbf_${randomBytes(32).toString('base64url')}`
+    const written = await file.create(made)
+    const hash = sha256(written).toString('hex')
+    const holds = await this.#store.settings.setIfAbsent(TOKEN_HASH, hash)
+    this.#take(holds)
+    if (written !== made) return null
+    if (holds === hash) return made
+    await file.remove()
+    return null
+  }
+
+  #take(hash: string): null {
+    this.#useToken(Buffer.from(hash, 'hex'))
+    return null
   }
 
   isAdminToken(token: string): boolean {

@@ -15,6 +15,7 @@ import type {
   SpawnedDatabase,
 } from '@db-forge/contract'
 import type { z } from 'zod'
+import type { Clock } from '../clock.ts'
 import type { EngineRecipe, EngineRegistry } from '../engines/engine-recipe.ts'
 import { RuntimeUnavailableError, type WorkerRuntime } from '../runtime/worker-runtime.ts'
 import {
@@ -39,6 +40,8 @@ import type { WarmPool } from './warm-pool.ts'
 
 type Name = z.output<typeof DatabaseName>
 
+/** Of a name that is taken and given up again all the time. */
+const TRIES = 3
 const NEW_OWNER = { role: 'owner', endSessions: false } as const
 
 export interface DatabasesOptions {
@@ -51,6 +54,7 @@ export interface DatabasesOptions {
   readonly running: RunningQueries
   /** Bytes in a database's folder. */
   readonly diskUsage: (id: string) => Promise<number>
+  readonly clock: Clock
   readonly activity: Pick<Activity, 'used'>
   readonly pool: Pick<WarmPool, 'take' | 'giveBack' | 'claimed'>
   /** How long the data of a deleted database are kept. */
@@ -129,7 +133,8 @@ export class Databases {
   async patch(name: Name, patch: DatabasePatch): Promise<Database> {
     const row = this.require(name)
     refuseTooLittle(this.#o.engines[row.engine], patch)
-    const changed = await this.#o.catalog.update(row.id, { limits: limitsOf(row.limits, patch) })
+    const limits = limitsOf(row.limits, patch)
+    const changed = await this.#o.catalog.updateIf(row.id, isLive, { limits })
     if (changed && row.desired === 'running' && this.#concernsWorker(row, changed))
       await this.#o.lifecycle.converge(row.id)
     return this.get(name)
@@ -173,21 +178,25 @@ export class Databases {
 
   /** Its name is free once this resolves; its data stay for as long as deleted data are kept. */
   async delete(name: Name): Promise<void> {
-    await this.#bury(this.require(name).id)
+    const deleted = await this.#bury(this.require(name).id)
+    if (!deleted) throw new AppError('database.not_found', `“${name}” has just been deleted`)
   }
 
-  async #bury(id: DatabaseId): Promise<void> {
-    const now = Date.now()
-    await this.#o.catalog.update(id, {
+  /** False for one that is not live any more. */
+  async #bury(id: DatabaseId): Promise<boolean> {
+    const now = this.#o.clock.date().getTime()
+    const deleted = await this.#o.catalog.updateIf(id, isLive, {
       desired: 'deleted',
       state: 'deleting',
       deletedAt: new Date(now).toISOString(),
       purgeAt: new Date(now + this.#o.deletedKeptMs).toISOString(),
     })
+    if (!deleted) return false
     this.#cpu.forget(id)
     this.#o.running.forget(id)
     if (this.#o.deletedKeptMs === 0) await this.#purge(id)
     else await this.#o.lifecycle.converge(id)
+    return true
   }
 
   /**
@@ -275,18 +284,23 @@ export class Databases {
   }
 
   async #create(name: Name, options: DatabaseSpawn, engine: EngineName, origin: string | null) {
-    const limits = limitsOf(this.#o.engines[engine].defaultLimits, options)
-    try {
-      const { row, isFresh } = await this.#insert(name, engine, limits, origin)
-      this.#o.activity.used(row.id)
-      const credentials = await this.#firstStart(row, isFresh)
-      return { created: true, database: { ...this.get(name), ...credentials } }
-    } catch (error) {
-      const { catalog, lifecycle } = this.#o
-      const winner = error instanceof NameTakenError ? await catalog.lookup(name) : undefined
-      if (!winner) throw error
-      await lifecycle.converge(winner.id)
-      return { created: false, database: await this.#adopt(winner, options) }
+    const { catalog, lifecycle, engines } = this.#o
+    const limits = limitsOf(engines[engine].defaultLimits, options)
+    for (let left = TRIES; ; left--) {
+      try {
+        const { row, isFresh } = await this.#insert(name, engine, limits, origin)
+        this.#o.activity.used(row.id)
+        const credentials = await this.#firstStart(row, isFresh)
+        return { created: true, database: { ...this.get(name), ...credentials } }
+      } catch (error) {
+        if (!(error instanceof NameTakenError)) throw error
+        const winner = await catalog.lookup(name)
+        // Who had the name may have given it up meanwhile.
+        if (!winner && left > 1) continue
+        if (!winner) throw new AppError('database.conflict', `“${name}” comes and goes`)
+        await lifecycle.converge(winner.id)
+        return { created: false, database: await this.#adopt(winner, options) }
+      }
     }
   }
 
@@ -324,19 +338,29 @@ export class Databases {
   ): Promise<Pick<SpawnedDatabase, 'credentials'>> {
     try {
       await this.#o.lifecycle.converge(row.id, isFresh)
-      if (!this.#o.engines[row.engine].hasSessions) return {}
-      return { credentials: await this.renewPassword(row.name, NEW_OWNER) }
     } catch (error) {
-      const at = new Date().toISOString()
-      await this.#o.catalog.update(row.id, {
-        desired: 'purged',
-        state: 'deleting',
-        deletedAt: at,
-        purgeAt: at,
-      })
-      await this.#o.lifecycle.converge(row.id).catch(() => {})
+      // Unless somebody else has brought it up meanwhile, and uses it.
+      await this.#takeBack(row.id, ({ state }) => state !== 'running')
       throw error
     }
+    if (!this.#o.engines[row.engine].hasSessions) return {}
+    try {
+      return { credentials: await this.renewPassword(row.name, NEW_OWNER) }
+    } catch (error) {
+      await this.#takeBack(row.id, () => true)
+      throw error
+    }
+  }
+
+  async #takeBack(id: DatabaseId, condition: (row: DatabaseRow) => boolean): Promise<void> {
+    const at = this.#o.clock.date().toISOString()
+    const taken = await this.#o.catalog.updateIf(id, (row) => isLive(row) && condition(row), {
+      desired: 'purged',
+      state: 'deleting',
+      deletedAt: at,
+      purgeAt: at,
+    })
+    if (taken) await this.#o.lifecycle.converge(id).catch(() => {})
   }
 
   /** A gateway made it and ended before it could say so; a password that it may have set has reached nobody. */
@@ -373,7 +397,9 @@ export class Databases {
 
   async #want(name: Name, desired: 'running' | 'asleep' | 'stopped' | 'pruned'): Promise<Database> {
     const row = this.require(name)
-    await this.#o.catalog.update(row.id, { desired })
+    // Whoever deletes it at the same moment has the last word.
+    if (!(await this.#o.catalog.updateIf(row.id, isLive, { desired })))
+      throw new AppError('database.not_found', `“${name}” has just been deleted`)
     if (desired === 'running') this.#o.activity.used(row.id)
     await this.#o.lifecycle.converge(row.id)
     return this.get(name)
@@ -404,6 +430,8 @@ export class Databases {
     })
   }
 }
+
+const isLive = ({ deletedAt }: DatabaseRow) => deletedAt === null
 
 /** Of the workers that the warm pool keeps. */
 const poolHash = (recipe: EngineRecipe, id: DatabaseId) =>

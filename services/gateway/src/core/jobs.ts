@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type DatabaseId, ERRORS, type ErrorCode, isOver, type Job } from '@db-forge/contract'
-import type { EventBus } from '../events/event-bus.ts'
+import type { EventBus, PlatformEvent } from '../events/event-bus.ts'
 import type { JobRepo, JobRow } from '../store/metadata-store.ts'
 import { AppError } from './app-error.ts'
 import { randomCharacters } from './database-id.ts'
@@ -81,6 +81,7 @@ export class Jobs {
     ]
     this.#unsubscribe = this.#o.events.subscribe((event) => {
       if (event.type === 'job.changed') this.#noticed(event.job)
+      else if (event.type === 'gap') void this.#lookForMissed()
     })
     void this.#tidy()
   }
@@ -183,6 +184,12 @@ export class Jobs {
 
   async get(id: string): Promise<Job> {
     return present(await this.#find(id))
+  }
+
+  /** What another gateway has told of a job. */
+  async follow(id: string): Promise<PlatformEvent | null> {
+    const row = await this.#o.repo.find(id)
+    return row && { type: 'job.changed', job: present(row) }
   }
 
   async list(query: JobQuery): Promise<{ items: Job[]; nextCursor: string | null }> {

@@ -21,8 +21,8 @@ const HEALTH_MS = 1000
 const ELSEWHERE_MS = 60_000
 /** Where an event was missed, the store tells. */
 const LOOK_AGAIN_MS = 250
-/** Between a wake and the connection the database can fall asleep again; hardly twice. */
-const WAKES = 3
+/** A worker that is just being ended or replaced is looked for so often. */
+const TRIES = 40
 
 export interface LifecycleOptions {
   readonly catalog: Catalog
@@ -136,7 +136,7 @@ export class Lifecycle {
    * @throws AppError
    */
   async link(row: DatabaseRow): Promise<WorkerLink> {
-    for (let left = WAKES; ; left--) {
+    for (let left = TRIES; ; left--) {
       const now = this.#o.catalog.get(row.id)
       if (!now || now.deletedAt !== null)
         throw new AppError('database.not_found', `“${row.name}” has been deleted`)
@@ -147,7 +147,7 @@ export class Lifecycle {
       try {
         return await this.#o.links.connect(row.id)
       } catch (cause) {
-        if (left > 1 && this.#o.catalog.get(row.id)?.desired === 'asleep') continue
+        if (left > 1 && (await this.#mayComeUp(row.id))) continue
         throw new AppError('worker.unreachable', undefined, { cause, retryAfterSeconds: 1 })
       }
     }
@@ -202,6 +202,14 @@ export class Lifecycle {
         await this.#o.catalog.updateIf(id, isWaking, { desired: 'asleep' })
       throw error
     }
+  }
+
+  /** It has fallen asleep again, or the gateway that leads has not yet seen that its worker is gone. */
+  async #mayComeUp(id: DatabaseId): Promise<boolean> {
+    if (this.#o.catalog.get(id)?.desired === 'asleep') return true
+    if (this.#o.leadership.term !== null) return false
+    await this.#noticedWithin(id, LOOK_AGAIN_MS)
+    return true
   }
 
   async #settledElsewhere(id: DatabaseId): Promise<void> {

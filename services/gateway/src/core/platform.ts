@@ -16,6 +16,7 @@ export interface PlatformOptions {
   readonly runtime: WorkerRuntime
   readonly runtimeReason: string
   readonly catalog: Catalog
+  readonly leads: () => boolean
   readonly pool: () => PlatformStats['pool']
   readonly diskUsage: (id: string) => Promise<number>
   readonly requests: () => { readonly total: number; readonly errors: number }
@@ -72,6 +73,7 @@ export class Platform {
       gateway: {
         memoryBytes: process.memoryUsage.rss(),
         cpuSeconds: (cpu.user + cpu.system) / 1e6,
+        leads: this.#o.leads(),
       },
       disk: await this.#disk(),
       requests: this.#o.requests(),

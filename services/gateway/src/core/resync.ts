@@ -40,17 +40,14 @@ export class Resync {
   }
 
   /** Now, and from then on every minute. Asked for while it runs, it runs once more. */
-  run(): Promise<void> {
+  request(): void {
+    if (this.#closed) return
     this.#cancel?.()
     if (this.#running) this.#again = true
     this.#running ??= this.#runUntilDone().finally(() => {
       this.#running = undefined
-      if (!this.#closed)
-        this.#cancel = this.#o.clock.after(EVERY_MS, () => {
-          void this.run()
-        })
+      if (!this.#closed) this.#cancel = this.#o.clock.after(EVERY_MS, () => this.request())
     })
-    return this.#running
   }
 
   async close(): Promise<void> {
@@ -71,7 +68,7 @@ export class Resync {
   }
 
   async #compare(): Promise<void> {
-    await this.#o.catalog.reload()
+    if (this.#o.catalog.isShared) await this.#o.catalog.reload()
     await this.#endTombstones()
     const running = new Set<DatabaseId>()
     const present = new Set<DatabaseId>()

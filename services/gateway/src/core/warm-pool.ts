@@ -49,6 +49,7 @@ export class WarmPool {
   /** Of those, what is to be removed, now or when it can be. */
   readonly #leaving = new Set<DatabaseId>()
   #filling: Promise<void> | undefined
+  #starting: Promise<void> | undefined
   #cancelLook: (() => void) | undefined
   #closed = false
 
@@ -63,7 +64,16 @@ export class WarmPool {
   }
 
   /** Takes over what is there and goes on keeping the pool filled. Called when this gateway comes to lead. */
-  async start(): Promise<void> {
+  start(): void {
+    this.#starting = this.#start()
+      .catch((error: unknown) => this.#o.log.error({ err: error }, 'the warm pool failed'))
+      .finally(() => {
+        this.#starting = undefined
+        this.fill()
+      })
+  }
+
+  async #start(): Promise<void> {
     for (const { ready } of this.#shelves.values()) ready.length = 0
     const slots = await this.#o.store.slots.all()
     for (const { id, state } of slots) {
@@ -72,13 +82,13 @@ export class WarmPool {
     }
     for (const { id, engine, state } of slots)
       if (state === 'ready') await this.#readopt(id, engine)
-    this.fill()
   }
 
   /** Workers stay; the next leader takes them over. */
   async close(): Promise<void> {
     this.#closed = true
     this.#cancelLook?.()
+    await this.#starting
     await this.#filling
   }
 
@@ -132,7 +142,7 @@ export class WarmPool {
 
   /** Brings the pool to its size in the background. */
   fill(): void {
-    if (this.#closed || this.#o.leadership.term === null) return
+    if (this.#closed || this.#starting || this.#o.leadership.term === null) return
     this.#filling ??= this.#fill()
       .catch((error: unknown) => this.#o.log.error({ err: error }, 'the warm pool failed'))
       .finally(() => {

@@ -1,4 +1,9 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  preHandlerAsyncHookHandler,
+} from 'fastify'
 import { AppError } from '../core/app-error.ts'
 import type { Claim, Idempotency } from '../core/idempotency.ts'
 
@@ -12,7 +17,9 @@ export function registerIdempotency(scope: FastifyInstance, idempotency: Idempot
   scope.decorateRequest('claim', null)
   scope.addHook('onRoute', (route) => {
     if (route.config?.idempotent !== true) return
-    route.preHandler = (request, reply) => claimOrReplay(idempotency, request, reply)
+    const claim: preHandlerAsyncHookHandler = (request, reply) =>
+      claimOrReplay(idempotency, request, reply)
+    route.preHandler = [...[route.preHandler ?? []].flat(), claim]
     route.onSend = async (request, reply, payload) => {
       await request.claim?.finish(answerOf(reply, payload))
       return payload

@@ -285,7 +285,11 @@ async function openSockets(source: Partial<RealtimeOptions> = {}) {
   await store.migrate()
   const credentials = new Credentials(store)
   const useToken = (token: string) =>
-    credentials.prepare(token, { read: async () => null, write: async () => {} })
+    credentials.prepare(token, {
+      read: async () => null,
+      create: async (made) => made,
+      remove: async () => {},
+    })
   await useToken(ADMIN_TOKEN)
   const app = Fastify()
   const unasked = () => expect.fail('nobody has asked')

@@ -51,11 +51,10 @@ export class Realtime {
     })
     this.#io.on('connection', (socket) => this.#welcome(socket))
     const endings = [
-      options.events.subscribe((event) => {
-        this.#tellInstance(event)
-        this.#rooms.tell(event)
-      }),
-      options.credentials.onRevoked((key) => this.#io.in(keyRoom(key)).disconnectSockets(true)),
+      options.events.subscribe((event) => this.#tell(event)),
+      options.credentials.onRevoked((key) =>
+        options.events.publish({ type: 'credential.revoked', key }),
+      ),
     ]
     app.addHook('preClose', async () => {
       for (const end of endings) end()
@@ -108,15 +107,14 @@ export class Realtime {
     )
   }
 
-  #tellInstance(event: PlatformEvent): void {
-    if (event.type === 'job.changed' || event.type === 'database.used') return
-    this.#seq += 1
-    const { id, name } = event.type === 'database.changed' ? event.database : event
-    const change: RealtimeChange =
-      event.type === 'database.changed' && event.database.deletedAt === null
-        ? { seq: this.#seq, type: 'changed', database: event.database }
-        : { seq: this.#seq, type: 'deleted', id, name }
-    this.#io.to(INSTANCE).emit('change', change)
+  #tell(event: PlatformEvent): void {
+    if (event.type === 'credential.revoked') this.#io.in(keyRoom(event.key)).disconnectSockets(true)
+    const change = changeOf(event)
+    if (change) {
+      this.#seq += 1
+      this.#io.to(INSTANCE).emit('change', { seq: this.#seq, ...change })
+    }
+    this.#rooms.tell(event)
   }
 
   #sendSnapshot(socket: LiveSocket): void {
@@ -169,4 +167,16 @@ function limitMessages(socket: LiveSocket): void {
     const answer: unknown = packet.at(-1)
     if (typeof answer === 'function') answer(refusal(new AppError('request.too_many')))
   })
+}
+
+type Change = RealtimeChange extends infer T ? (T extends unknown ? Omit<T, 'seq'> : never) : never
+
+/** Null for what sockets are not told. */
+function changeOf(event: PlatformEvent): Change | null {
+  if (event.type === 'database.deleted') return { type: 'deleted', id: event.id, name: event.name }
+  if (event.type !== 'database.changed') return null
+  const { database } = event
+  return database.deletedAt === null
+    ? { type: 'changed', database }
+    : { type: 'deleted', id: database.id, name: database.name }
 }

@@ -23,6 +23,7 @@ import { registerAuth } from './auth.ts'
 import { registerDashboard } from './dashboard.ts'
 import { registerIdempotency } from './idempotency.ts'
 import { registerJsonBodies } from './json-body.ts'
+import { registerLookup } from './lookup.ts'
 import type { Metrics } from './metrics.ts'
 import { validator } from './mount.ts'
 import { registerOpenApi } from './openapi.ts'
@@ -152,6 +153,7 @@ async function registerApi(app: FastifyInstance, options: ServerOptions): Promis
   app.register((scope, _options, done) => {
     scope.setValidatorCompiler(validator).setSerializerCompiler(serializerCompiler)
     registerIdempotency(scope, options.idempotency)
+    if (options.catalog.isShared) registerLookup(scope, options.catalog)
     databaseRoutes(scope, options, options.stopping)
     jobRoutes(scope, options.jobs)
     queryRoutes(scope, options.queryPath, options.transactions)

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { DatabaseId } from '@db-forge/contract'
+import type { Clock } from '../clock.ts'
 import { dockerTime } from './docker-answers.ts'
 import type { DockerApi, DockerEvent } from './docker-api.ts'
 import { LABEL } from './docker-spec.ts'
@@ -19,8 +19,9 @@ export async function followEvents(
   label: string,
   onEvent: (event: WorkerEvent) => void,
   signal: AbortSignal,
+  clock: Clock,
 ): Promise<void> {
-  let since = dockerTime(BigInt(Date.now()) * 1_000_000n)
+  let since = dockerTime(BigInt(clock.date().getTime()) * 1_000_000n)
   let backoffMs = BACKOFF_MS.first
   while (!signal.aborted) {
     try {
@@ -35,7 +36,7 @@ export async function followEvents(
     } catch {
       // Docker is away, or was; there is nothing to do but to ask again.
     }
-    await sleep(backoffMs, undefined, { signal }).catch(() => {})
+    await clock.sleep(backoffMs, signal).catch(() => {})
     // A Docker that was restarted has forgotten what happened before.
     if (!signal.aborted) onEvent({ type: 'gap' })
     backoffMs = Math.min(backoffMs * 2, BACKOFF_MS.max)

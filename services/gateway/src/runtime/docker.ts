@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { DatabaseId, type EngineName } from '@db-forge/contract'
 import { EXIT } from '@db-forge/contract/wire'
+import { type Clock, systemClock } from '../clock.ts'
 import { KeyedQueue } from '../keyed-queue.ts'
 import { type DataLayout, dataLayout } from './data-layout.ts'
 import { giveFolder, makeDatabaseFolder, removeDatabaseFolder } from './database-folder.ts'
@@ -51,6 +51,22 @@ export interface DockerRuntimeOptions {
   readonly images: WorkerImages
   readonly placement: HostPlacement
   readonly readyTimeoutMs?: number
+  readonly clock?: Clock
+  readonly folders?: Folders
+  readonly workerReady?: typeof workerReady
+}
+
+/** Where databases' data lie. */
+export interface Folders {
+  make(layout: DataLayout, id: DatabaseId): Promise<void>
+  give(dir: string, uid: number, gid: number): Promise<void>
+  remove(layout: DataLayout, id: DatabaseId): Promise<void>
+}
+
+const diskFolders: Folders = {
+  make: makeDatabaseFolder,
+  give: giveFolder,
+  remove: removeDatabaseFolder,
 }
 
 /** Workers as containers, one for each database. They outlive the gateway. */
@@ -60,12 +76,18 @@ export class DockerRuntime implements WorkerRuntime {
     'Each database has a container of its own, held to its memory and processor limits, with no network, no privileges, a read-only system and its own folder only.'
   readonly #docker: DockerApi
   readonly #options: DockerRuntimeOptions
+  readonly #clock: Clock
+  readonly #folders: Folders
+  readonly #workerReady: typeof workerReady
   readonly #turns = new KeyedQueue<string>()
   readonly #closed = new AbortController()
 
   constructor(options: DockerRuntimeOptions) {
     this.#docker = options.docker
     this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#folders = options.folders ?? diskFolders
+    this.#workerReady = options.workerReady ?? workerReady
   }
 
   async ensure(spec: WorkerSpec, opts: CallOptions = {}): Promise<WorkerInfo> {
@@ -124,7 +146,7 @@ export class DockerRuntime implements WorkerRuntime {
   async removeData(id: DatabaseId): Promise<void> {
     await this.#turns.run(DatabaseId.parse(id), async () => {
       if (await this.#own(id)) throw new WorkerPresentError(id)
-      await removeDatabaseFolder(this.#options.layout, id)
+      await this.#folders.remove(this.#options.layout, id)
     })
   }
 
@@ -153,7 +175,7 @@ export class DockerRuntime implements WorkerRuntime {
 
   watch(onEvent: (event: WorkerEvent) => void, { signal }: { readonly signal: AbortSignal }): void {
     const until = AbortSignal.any([signal, this.#closed.signal])
-    void followEvents(this.#docker, this.#label, onEvent, until)
+    void followEvents(this.#docker, this.#label, onEvent, until, this.#clock)
   }
 
   async ping(opts: CallOptions = {}): Promise<void> {
@@ -214,8 +236,9 @@ export class DockerRuntime implements WorkerRuntime {
 
   async #prepareFolder(id: DatabaseId): Promise<void> {
     const { layout, placement } = this.#options
-    await makeDatabaseFolder(layout, id)
-    if (placement.chown) await giveFolder(layout.databaseDir(id), placement.uid, placement.gid)
+    await this.#folders.make(layout, id)
+    if (placement.chown)
+      await this.#folders.give(layout.databaseDir(id), placement.uid, placement.gid)
   }
 
   async #create(body: WorkerContainer): Promise<void> {
@@ -225,7 +248,7 @@ export class DockerRuntime implements WorkerRuntime {
       if (there && !this.#isOwn(there))
         throw new WorkerStartError(`a container ${body.name} of another installation is there`)
       if (there?.labels[LABEL.form] === body.Labels[LABEL.form]) return
-      await sleep(RETRY_MS)
+      await this.#clock.sleep(RETRY_MS)
     }
     throw new WorkerStartError(`the name ${body.name} does not become free`)
   }
@@ -251,7 +274,7 @@ export class DockerRuntime implements WorkerRuntime {
     const exited = this.#docker.exited(name, { signal: over.signal })
     exited.then(() => gone.abort(new Error('the worker ended'))).catch(() => {})
     try {
-      await workerReady({
+      await this.#workerReady({
         runDir: this.#options.layout.runDir(spec.databaseId),
         databaseId: spec.databaseId,
         timeoutMs: this.#options.readyTimeoutMs ?? READY_MS,
@@ -299,7 +322,7 @@ export class DockerRuntime implements WorkerRuntime {
   async #remove({ id }: DockerContainer): Promise<void> {
     await this.#docker.remove(id)
     for (let left = TRIES; left > 0 && (await this.#docker.container(id)); left--)
-      await sleep(RETRY_MS)
+      await this.#clock.sleep(RETRY_MS)
   }
 
   #info(databaseId: DatabaseId, container: DockerContainer): WorkerInfo {

@@ -101,6 +101,8 @@ export interface SessionRepo {
 export interface SettingRepo {
   get(key: string): Promise<string | null>
   set(key: string, value: string): Promise<void>
+  /** Sets what is not set yet; the value that holds. */
+  setIfAbsent(key: string, value: string): Promise<string>
 }
 
 /** A started worker with a folder of its own that no database has claimed yet. */

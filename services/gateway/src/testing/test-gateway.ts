@@ -67,7 +67,7 @@ async function open(folder: string, env: Record<string, string>): Promise<TestGa
     config,
     pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }),
   )
-  gateway.start()
+  await gateway.start()
   const call: TestGateway['call'] = async <T>(
     method: string,
     path: string,

@@ -1,13 +1,15 @@
 import type { Kysely, Migration } from 'kysely'
+import { bytewise } from '../bytewise.ts'
 
 /** Only types that SQLite and PostgreSQL share: text, integer, real, and times as ISO text. */
 export const databases: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
+    const byBytes = bytewise(db)
     await db.schema
       .createTable('databases')
       .addColumn('id', 'text', (column) => column.primaryKey())
-      .addColumn('name', 'text', (column) => column.notNull())
-      .addColumn('name_key', 'text', (column) => column.notNull().unique())
+      .addColumn('name', 'text', (column) => byBytes(column).notNull())
+      .addColumn('name_key', 'text', (column) => byBytes(column).notNull().unique())
       .addColumn('engine', 'text', (column) => column.notNull())
       .addColumn('engine_version', 'text')
       .addColumn('state', 'text', (column) => column.notNull())

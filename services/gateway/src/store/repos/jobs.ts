@@ -36,6 +36,8 @@ export function jobRepo(db: Kysely<Schema>, now: () => Date): JobRepo {
       return found ? jobOf(found) : null
     },
     async list(query) {
+      // PostgreSQL has no empty list of values.
+      if (query.states?.length === 0) return []
       let select = db.selectFrom('jobs').selectAll()
       const { subject } = query
       if (subject !== undefined)

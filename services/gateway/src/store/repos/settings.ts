@@ -12,6 +12,19 @@ export function settingRepo(db: Kysely<Schema>): SettingRepo {
         .executeTakeFirst()
       return found?.value ?? null
     },
+    async setIfAbsent(key, value) {
+      await db
+        .insertInto('settings')
+        .values({ key, value })
+        .onConflict((conflict) => conflict.column('key').doNothing())
+        .execute()
+      const { value: standing } = await db
+        .selectFrom('settings')
+        .select('value')
+        .where('key', '=', key)
+        .executeTakeFirstOrThrow()
+      return standing
+    },
     async set(key, value) {
       await db
         .insertInto('settings')
