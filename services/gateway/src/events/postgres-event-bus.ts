@@ -37,7 +37,8 @@ export class PostgresEventBus implements EventBus {
   readonly #sender = randomUUID()
   readonly #closing = new AbortController()
   #client: pg.Client | null = null
-  #sent: Promise<void> = Promise.resolve()
+  readonly #outgoing: string[] = []
+  #sending: Promise<void> | undefined
   #received: Promise<void> = Promise.resolve()
   #waiting = 0
   /** Something was heard that could not be read. */
@@ -73,7 +74,7 @@ export class PostgresEventBus implements EventBus {
   /** What was published before is sent. */
   async close(): Promise<void> {
     this.#closing.abort()
-    await this.#sent
+    await this.#sending
     const client = this.#client
     this.#client = null
     await client?.end()
@@ -126,10 +127,7 @@ export class PostgresEventBus implements EventBus {
     this.#o.clock.after(PING_MS, () => {
       if (this.#client !== client) return
       if (this.#unsent) this.#sendGap()
-      client.query('select 1').then(
-        () => this.#keepAsking(client),
-        (error: Error) => this.#lost(client, error),
-      )
+      void this.#sendAll().then(() => this.#keepAsking(client))
     })
   }
 
@@ -139,18 +137,35 @@ export class PostgresEventBus implements EventBus {
   }
 
   #send(event: EventReference): void {
-    if (!this.#client) {
+    if (!this.#client || this.#outgoing.length >= WAITING_MAX) {
       this.#unsent = true
       return
     }
-    const message = JSON.stringify({ from: this.#sender, event })
-    this.#sent = this.#client.query('select pg_notify($1, $2)', [CHANNEL, message]).then(
-      () => {},
-      (error: unknown) => {
-        this.#unsent = true
+    this.#outgoing.push(JSON.stringify({ from: this.#sender, event }))
+    void this.#sendAll()
+  }
+
+  /** What is published in one turn, or while some is on its way, goes together. */
+  #sendAll(): Promise<void> {
+    this.#sending ??= this.#flush()
+    return this.#sending
+  }
+
+  /** Also asks the server whether it is there, where there is nothing to send. Never rejects. */
+  async #flush(): Promise<void> {
+    await Promise.resolve()
+    do {
+      const client = this.#client
+      const messages = this.#outgoing.splice(0)
+      try {
+        if (!client) throw new Error('the connection for events is gone')
+        await client.query('select pg_notify($1, unnest($2::text[]))', [CHANNEL, messages])
+      } catch (error) {
+        if (messages.length > 0) this.#unsent = true
         this.#o.onError(error)
-      },
-    )
+      }
+    } while (this.#outgoing.length > 0)
+    this.#sending = undefined
   }
 
   #hear(payload: string): void {

@@ -54,7 +54,7 @@ export interface JobsTable {
   revision: number
 }
 
-export interface IdempotencyKeysTable {
+interface IdempotencyKeysTable {
   key_hash: string
   fingerprint: string
   owner: string | null

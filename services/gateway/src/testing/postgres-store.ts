@@ -24,16 +24,17 @@ export class StoreServer {
     return `postgresql://dbforge@/${name}?host=${this.#started.folder}`
   }
 
-  /** As the superuser, in no store's database. */
-  sql(text: string): Promise<Record<string, unknown>[]> {
-    return this.#started.sql(text, 'postgres')
+  /** As the superuser. */
+  sql(text: string, database = 'postgres'): Promise<Record<string, unknown>[]> {
+    return this.#started.sql(text, database)
   }
 
-  /** As a server that restarts would. */
-  async endConnections(url: string): Promise<void> {
-    const name = new URL(url.replace('@/', '@localhost/')).pathname.slice(1)
+  /** As a server that restarts would. @param most the oldest ones, if not all */
+  async endConnections(url: string, most = 1_000): Promise<void> {
     await this.sql(
-      `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`,
+      `select pg_terminate_backend(pid) from
+         (select pid from pg_stat_activity where datname = '${databaseOf(url)}'
+          order by backend_start limit ${most}) as ended`,
     )
   }
 
@@ -42,6 +43,9 @@ export class StoreServer {
     return this.#server
   }
 }
+
+export const databaseOf = (url: string): string =>
+  new URL(url.replace('@/', '@localhost/')).pathname.slice(1)
 
 /** Skipped, with the reason in its title, where there is no PostgreSQL. */
 export function postgresStoreSuite(name: string, body: (server: StoreServer) => void): void {
