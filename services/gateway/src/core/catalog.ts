@@ -1,6 +1,6 @@
 import type { Connection, Database, DatabaseId, EngineName, RuntimeKind } from '@db-forge/contract'
 import type { EventBus, PlatformEvent } from '../events/event-bus.ts'
-import type { EventReference, JobReference } from '../events/event-reference.ts'
+import type { EventReference } from '../events/event-reference.ts'
 import {
   type DatabaseDraft,
   type DatabasePatchRow,
@@ -141,8 +141,8 @@ export class Catalog {
     if (event) this.#events.publish(event)
   }
 
-  /** Takes in what another gateway has done. The event that it comes to here; null for what is known already. */
-  async follow(reference: Exclude<EventReference, JobReference>): Promise<PlatformEvent | null> {
+  /** Takes in what another gateway has done. The event that it comes to here; null for what is known already, or is not of databases. */
+  async follow(reference: EventReference): Promise<PlatformEvent | null> {
     switch (reference.type) {
       case 'database.changed': {
         const known = this.#byId.get(reference.id)
@@ -155,6 +155,8 @@ export class Catalog {
       case 'database.deleted':
         return this.#forget(reference.id)
       case 'database.used':
+      case 'job.changed':
+        return null
       case 'credential.revoked':
       case 'slots.changed':
       case 'gap':

@@ -137,7 +137,6 @@ export class SimGateway {
   /** What another gateway has told. */
   async hear(reference: EventReference): Promise<void> {
     await this.#point('event of another gateway')
-    if (reference.type === 'job.changed') return
     const event = await this.#catalog.follow(reference)
     if (event) this.#events.deliver(event)
   }
