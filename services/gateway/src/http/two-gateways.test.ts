@@ -1,12 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Database, PlatformStats } from '@db-forge/contract'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DockerodeApi } from '../runtime/dockerode-api.ts'
-import { GatewayProcess } from '../testing/gateway-process.ts'
+import { freePort, GatewayProcess } from '../testing/gateway-process.ts'
 import { postgresStoreSuite } from '../testing/postgres-store.ts'
 
 const docker = new DockerodeApi()
@@ -175,12 +174,4 @@ async function workersOf(dataDir: string): Promise<string[]> {
     if (container?.mounts.some(({ source }) => source.startsWith(dataDir))) found.push(container.id)
   }
   return found
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address ? address.port : 0
 }

@@ -1,4 +1,6 @@
-import { type Operation, type Outcome, Scenario } from './scenario.ts'
+import { OPERATIONS, type Operation, type Outcome, Scenario } from './scenario.ts'
+
+export { OPERATIONS }
 
 /** How a database comes to be in the state that an operation meets it in. */
 const PREPARED: Readonly<Record<Operation, readonly Operation[]>> = {

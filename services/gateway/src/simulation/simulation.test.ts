@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { crashEverywhere } from './crash-points.ts'
+import { crashEverywhere, OPERATIONS } from './crash-points.ts'
 import { randomRun } from './random-run.ts'
-import { OPERATIONS } from './scenario.ts'
 
 const SEEDS = 2000
 const AT_ONCE = 50
