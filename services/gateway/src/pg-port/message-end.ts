@@ -17,10 +17,13 @@ export function endsMessage(bytes: Buffer, before: boolean): boolean {
 const isOneMessage = (bytes: Buffer) =>
   bytes.length > 4 && bytes.readUInt32BE(1) === bytes.length - 1
 
-/** ReadyForQuery (protocol 3.0, “Message Formats”): `Z`, its length, and `I` outside of a transaction. */
-const READY_AND_IDLE = Buffer.from([0x5a, 0, 0, 0, 5, 0x49])
+/** ReadyForQuery (protocol 3.0, “Message Formats”): `Z` and its length; then `I`, or `T` or `E` in a transaction. */
+const READY = Buffer.from([0x5a, 0, 0, 0, 5])
+const IDLE = 0x49
 
-/** Whether bytes of a server end with the word that it waits for the next query. */
-export function endsReadyAndIdle(bytes: Buffer): boolean {
-  return bytes.subarray(-READY_AND_IDLE.length).equals(READY_AND_IDLE)
+/** Whether bytes of a server end with the word that it waits for the next query, and within a transaction or not. */
+export function readiness(bytes: Buffer): 'idle' | 'in transaction' | null {
+  const word = bytes.subarray(-READY.length - 1)
+  if (!word.subarray(0, READY.length).equals(READY)) return null
+  return word[READY.length] === IDLE ? 'idle' : 'in transaction'
 }

@@ -281,6 +281,8 @@ export class PgPort {
       session.asked = asked
       const bytes = session.client.bytesRead + session.socket.bytesRead
       if (bytes !== session.bytes) Object.assign(session, { bytes, quietSince: now })
+      // A statement may take its time.
+      else if (session.server.readiness === null) session.quietSince = now
       else if (idleTimeoutMs > 0 && now - session.quietSince > idleTimeoutMs)
         end(session, new PgRefusal('57P05', 'terminating connection due to idle-session timeout'))
     }
