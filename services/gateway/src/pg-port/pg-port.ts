@@ -246,7 +246,8 @@ export class PgPort {
 
   /** Whether a client waits for an answer of this database, or has a transaction open in it. */
   isBusy(databaseId: string): boolean {
-    for (const { server } of this.#sessions.get(databaseId) ?? []) if (!server.isAtRest) return true
+    for (const { server } of this.#sessions.get(databaseId) ?? [])
+      if (server.readiness !== 'idle') return true
     return false
   }
 
