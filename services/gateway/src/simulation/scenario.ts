@@ -117,7 +117,7 @@ export class Scenario {
       case 'sleep':
         return void (await databases[operation](name))
       case 'resize':
-        return void (await databases.patch(name, { memoryMb: this.scheduler.pick([96, 128, 160]) }))
+        return void (await databases.patch(name, { memoryMb: this.scheduler.pick([96, 160, 192]) }))
       case 'delete':
         return databases.delete(name)
       case 'purge':
