@@ -100,6 +100,8 @@ describe.skipIf(volumeAbsence())('a volume that fills', { timeout: 120_000 }, ()
     })
     await makeTables(ask)
     writers = ENGINES.map((name) => new Writer(ask, name))
+    const fewest = () => Math.min(...writers.map(({ acknowledged }) => acknowledged.length))
+    await expect.poll(fewest, PATIENCE).toBeGreaterThan(20)
   })
   afterEach(async () => {
     await Promise.all(writers.map((writer) => writer.stop()))
@@ -246,6 +248,8 @@ describe.skipIf(volumeAbsence())('a gateway that is killed', { timeout: 120_000 
         DBFORGE_PORT: '0',
         DBFORGE_PG_PORT: 'off',
         DBFORGE_RUNTIME: 'process',
+        DBFORGE_POOL_SQLITE: '0',
+        DBFORGE_POOL_POSTGRES: '0',
         DBFORGE_ADMIN_TOKEN: ADMIN_TOKEN,
         DBFORGE_DATA_DIR: join(volume.dir, 'data'),
         DBFORGE_SECRETS_DIR: join(volume.dir, 'secrets'),
