@@ -140,6 +140,7 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
       pool: () => pool.sizes,
       leads: () => leadership.term !== null,
       diskUsage,
+      deletedKeptMs,
       requests: () => metrics.requests,
     }),
     metrics,
