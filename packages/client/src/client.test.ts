@@ -90,3 +90,28 @@ describe('a streamed query', () => {
     await expect(reading).rejects.toThrow()
   })
 })
+
+describe('a route that runs as a job', () => {
+  const job = { id: 'job_222222222222', kind: 'restart', state: 'queued' }
+
+  test('can be left to itself, and then answers the job', async () => {
+    const { databases } = await clientOf((request, response) => {
+      expect(request.headers).toMatchObject({
+        prefer: 'respond-async',
+        'idempotency-key': 'once',
+      })
+      response.writeHead(202).end(JSON.stringify(job))
+    })
+    const params = { name: 'shop' }
+    expect(await databases.restart.begin({ params }, { idempotencyKey: 'once' })).toEqual(job)
+  })
+
+  test('is waited for otherwise', async () => {
+    const { databases } = await clientOf((request, response) => {
+      expect(request.headers).not.toHaveProperty('prefer')
+      expect(request.headers).not.toHaveProperty('idempotency-key')
+      response.end(JSON.stringify({ name: 'shop' }))
+    })
+    expect(await databases.restart({ params: { name: 'shop' } })).toEqual({ name: 'shop' })
+  })
+})

@@ -1,4 +1,12 @@
-import { type Answer, api, type Call, Problem, type Route, type Streamed } from '@db-forge/contract'
+import {
+  type Answer,
+  api,
+  type Call,
+  type Job,
+  Problem,
+  type Route,
+  type Streamed,
+} from '@db-forge/contract'
 
 export interface ClientOptions {
   /** Where the gateway is; empty for the page's own origin. */
@@ -10,6 +18,8 @@ export interface ClientOptions {
 
 export interface RequestOptions {
   readonly signal?: AbortSignal
+  /** Names the request, where the route takes a key: sent again with it, it is not done again. */
+  readonly idempotencyKey?: string
 }
 
 /** An answer of 400 and above. `problem.code` is a stable code of the contract. */
@@ -36,9 +46,14 @@ interface Streaming<R extends Route> {
   stream(call: Call<R>, options?: RequestOptions): AsyncIterable<Streamed<R>>
 }
 
-type Method<R extends Route> = R['streams'] extends { 'application/x-ndjson': unknown }
-  ? Plain<R> & Streaming<R>
-  : Plain<R>
+/** What runs as a job can be left to itself. */
+interface Beginning<R extends Route> {
+  begin(call: Call<R>, options?: RequestOptions): Promise<Job>
+}
+
+type Method<R extends Route> = Plain<R> &
+  (R['streams'] extends { 'application/x-ndjson': unknown } ? Streaming<R> : unknown) &
+  (R['job'] extends true ? Beginning<R> : unknown)
 
 type Api = typeof api
 export type Client = {
@@ -76,6 +91,11 @@ function methodOf(options: ClientOptions, route: Route) {
   if (route.produces === NDJSON) return stream
   const plain = (call: UntypedCall = {}, request: RequestOptions = {}) =>
     once(options, route, call, request)
+  if (route.job) {
+    const begin = (call: UntypedCall, request: RequestOptions = {}) =>
+      once(options, route, call, request, { prefer: 'respond-async' })
+    return Object.assign(plain, { begin })
+  }
   return route.streams?.[NDJSON] ? Object.assign(plain, { stream }) : plain
 }
 
@@ -95,10 +115,10 @@ async function send(
   route: Route,
   call: UntypedCall,
   request: RequestOptions,
-  accept?: string,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
-  const headers: Record<string, string> = {}
-  if (accept) headers.accept = accept
+  const headers: Record<string, string> = { ...more }
+  if (request.idempotencyKey) headers['idempotency-key'] = request.idempotencyKey
   if (options.token) headers.authorization = `Bearer ${options.token}`
   if (call.body !== undefined) headers['content-type'] = 'application/json'
   const response = await (options.fetch ?? fetch)(`${options.baseUrl}${urlOf(route, call)}`, {
@@ -141,8 +161,9 @@ async function once(
   route: Route,
   call: UntypedCall,
   request: RequestOptions,
+  more?: Readonly<Record<string, string>>,
 ): Promise<unknown> {
-  const response = await send(options, route, call, request)
+  const response = await send(options, route, call, request, more)
   return response.status === 204 ? undefined : response.json()
 }
 
@@ -152,7 +173,7 @@ async function* lines(
   call: UntypedCall,
   request: RequestOptions,
 ): AsyncIterable<unknown> {
-  const response = await send(options, route, call, request, NDJSON)
+  const response = await send(options, route, call, request, { accept: NDJSON })
   if (!response.body) return
   const reader = response.body.getReader()
   const decoder = new TextDecoder()

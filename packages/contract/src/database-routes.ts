@@ -134,7 +134,7 @@ export const databases = {
     query: z.object({
       force: z.stringbool().default(false),
       id: DatabaseId.optional().describe(
-        'With `force`: of the deleted databases of this name, this one alone',
+        'With `force`: this one alone, deleted or not, of those of this name',
       ),
     }),
     response: z.undefined(),

@@ -31,6 +31,7 @@ export const PlatformStats = z
       total: z.int(),
       byState: z.partialRecord(DatabaseState, z.int()),
       sizeBytes: z.int().describe('Of the data of all databases, deleted ones too'),
+      deletedKeptMs: z.int().describe('How long the data of a deleted database are kept'),
     }),
     pool: z
       .record(EngineName, z.object({ ready: z.int(), target: z.int() }))

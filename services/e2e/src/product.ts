@@ -98,5 +98,8 @@ async function answers(url: string): Promise<void> {
 
 async function deleteAll(client: Client): Promise<void> {
   const { items } = await client.databases.list()
-  await Promise.all(items.map(({ name }) => client.databases.delete({ params: { name } })))
+  const call = (name: string) => ({ params: { name }, query: { force: 'true' } })
+  const deleted = await client.databases.list({ query: { state: 'deleted' } })
+  const names = new Set([...items, ...deleted.items].map(({ name }) => name))
+  await Promise.all([...names].map((name) => client.databases.delete(call(name))))
 }

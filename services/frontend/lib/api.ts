@@ -1,5 +1,5 @@
 import { ApiError, createClient } from '@db-forge/client'
-import type { Database, Problem } from '@db-forge/contract'
+import type { Database, Job, Problem } from '@db-forge/contract'
 
 /** Requests go to the page's own origin, signed by the session cookie. */
 export const client = createClient({ baseUrl: '' })
@@ -14,6 +14,8 @@ export const keys = {
   extensions: (name: string) => ['database', name.toLowerCase(), 'extensions'] as const,
   rows: (name: string, table: string, view: unknown) =>
     ['database', name.toLowerCase(), 'rows', table, view] as const,
+  deleted: ['deleted databases'] as const,
+  jobs: ['jobs'] as const,
   platform: ['platform'] as const,
   alive: ['alive'] as const,
 }
@@ -38,17 +40,28 @@ export const isSignedOut = (error: unknown) =>
 export const isNotFound = (error: unknown) =>
   error instanceof ApiError && error.problem.code === 'database.not_found'
 
-/** Every database, page by page. */
-export async function listDatabases(signal: AbortSignal): Promise<readonly Database[]> {
+/** Every database, or every one that was deleted and can be had back. */
+export async function listDatabases(
+  signal: AbortSignal,
+  state?: 'deleted',
+): Promise<readonly Database[]> {
   const all: Database[] = []
   let cursor: string | undefined
   do {
     const page = await client.databases.list(
-      { query: { limit: 1000, ...(cursor ? { cursor } : {}) } },
+      { query: { limit: 1000, ...(cursor ? { cursor } : {}), ...(state ? { state } : {}) } },
       { signal },
     )
     all.push(...page.items)
     cursor = page.nextCursor ?? undefined
   } while (cursor)
   return all
+}
+
+/** More are not looked through by hand. */
+const JOBS_SHOWN = 200
+
+/** The newest jobs. */
+export async function listJobs(signal: AbortSignal): Promise<readonly Job[]> {
+  return (await client.jobs.list({ query: { limit: JOBS_SHOWN } }, { signal })).items
 }

@@ -6,8 +6,10 @@ it('has nothing against what the contract allows', () => {
 })
 
 it('says which states the contract asks for', () => {
-  expect(reasonAgainst('query', { state: 'stopped' })).toBe('It is stopped; this needs it running.')
+  expect(reasonAgainst('query', { state: 'stopped' })).toBe(
+    'It is stopped; this needs it running or asleep.',
+  )
   expect(reasonAgainst('start', { state: 'running' })).toBe(
-    'It is running; this needs it stopped, pruned or failed.',
+    'It is running; this needs it asleep, stopped, pruned or failed.',
   )
 })

@@ -12,6 +12,17 @@ export const useOrigin = () =>
     () => '',
   )
 
+/** Whether anybody can see the page. */
+export const useIsVisible = () =>
+  useSyncExternalStore(
+    (onChange) => {
+      document.addEventListener('visibilitychange', onChange)
+      return () => document.removeEventListener('visibilitychange', onChange)
+    },
+    () => document.visibilityState === 'visible',
+    () => true,
+  )
+
 /** The present moment, looked at again every so often. */
 export function useNow(everyMs: number): number {
   const [now, setNow] = useState(() => Date.now())

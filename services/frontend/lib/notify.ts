@@ -1,3 +1,4 @@
+import type { Job } from '@db-forge/contract'
 import { failureOf, isSignedOut } from './api'
 
 let show = () => {}
@@ -26,7 +27,16 @@ export function notify(title: string, description?: string): void {
 export function notifyOfFailure(error: unknown): void {
   // Whoever is signed out is on the way to the sign-in page already.
   if (isSignedOut(error)) return
-  const { title, detail, code } = failureOf(error)
+  const { title, ...failure } = failureOf(error)
+  notifyOfFault(title, failure)
+}
+
+/** Of something that was left to itself and has failed. */
+export function notifyOfFault(
+  title: string,
+  failure: Partial<NonNullable<Job['error']>> | null,
+): void {
+  const { detail, code } = failure ?? {}
   const description = [detail, code && `Code ${code}`].filter(Boolean).join('\n')
   void load().then((toast) => toast.error(title, { description, duration: 10_000 }))
 }

@@ -3,6 +3,8 @@ export const paths = {
   home: '/',
   signIn: (next?: string) => (next ? `/sign-in?${new URLSearchParams({ next })}` : '/sign-in'),
   databases: '/databases',
+  deleted: '/databases/deleted',
+  activity: '/activity',
   database: (name: string) => `/db/${encodeURIComponent(name)}`,
   sql: (name: string) => `/db/${encodeURIComponent(name)}/sql`,
   tables: (name: string) => `/db/${encodeURIComponent(name)}/tables`,

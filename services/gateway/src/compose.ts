@@ -157,6 +157,7 @@ function composeCore(given: CoreParts) {
     pool: () => pool.sizes,
     leads: () => given.leadership.term !== null,
     diskUsage,
+    deletedKeptMs,
     requests: () => metrics.requests,
   })
   const follow: ReferenceResolver = (reference) =>

@@ -106,7 +106,13 @@ function Gone({ name }: { readonly name: string }) {
       <h1 className="text-xl font-semibold">
         There is no database <span className="font-mono">{name}</span>
       </h1>
-      <p className="text-muted-foreground">It was deleted, or never had this name.</p>
+      <p className="text-muted-foreground">
+        It was deleted, or never had this name.{' '}
+        <Link href={paths.deleted} className="rounded-sm underline">
+          What was deleted
+        </Link>{' '}
+        can be had back for a while.
+      </p>
       <Button asChild>
         <Link href={paths.databases}>Go to the databases</Link>
       </Button>

@@ -1,6 +1,6 @@
 'use client'
 
-import { type Database, EngineName } from '@db-forge/contract'
+import { type Database, DatabaseState, EngineName } from '@db-forge/contract'
 import { Search } from 'lucide-react'
 import { useSearchParams } from 'next/navigation'
 import { useState } from 'react'
@@ -18,6 +18,8 @@ import { formatCount, formatCountOf } from '@/lib/format'
 import { DatabaseTable } from './database-table'
 
 const SHOWN_AT_FIRST = 200
+/** Deleted ones are on a page of their own. */
+const STATES = DatabaseState.exclude(['deleted']).options
 
 /** The databases that the filter lets through. */
 export function DatabaseList({ databases }: { readonly databases: readonly Database[] }) {
@@ -79,12 +81,27 @@ function FilterFields({ filter, onFilter }: FilterFieldsProps) {
           </option>
         ))}
       </NativeSelect>
+      <NativeSelect
+        aria-label="Filter by state"
+        value={filter.state ?? ''}
+        onChange={({ target: { value } }) =>
+          onFilter({ ...filter, state: value === '' ? null : DatabaseState.parse(value) })
+        }
+      >
+        <option value="">Every state</option>
+        {STATES.map((state) => (
+          <option key={state} value={state}>
+            {state}
+          </option>
+        ))}
+      </NativeSelect>
     </div>
   )
 }
 
-function noneOf({ search, engine }: DatabaseFilter): string {
+function noneOf({ search, engine, state }: DatabaseFilter): string {
   const of = engine ? ` of a ${engineWords[engine].label} database` : ''
+  if (state) return `No database that the other filters let through is ${state}.`
   return search.trim()
     ? `No name${of} contains “${search.trim()}”.`
     : `There is no ${engine ? `${engineWords[engine].label} ` : ''}database.`

@@ -1,7 +1,16 @@
 'use client'
 
 import type { Database, DatabaseAction } from '@db-forge/contract'
-import { Archive, Ellipsis, type LucideIcon, Play, RotateCw, Square, Trash2 } from 'lucide-react'
+import {
+  Archive,
+  Ellipsis,
+  type LucideIcon,
+  Moon,
+  Play,
+  RotateCw,
+  Square,
+  Trash2,
+} from 'lucide-react'
 import { useId } from 'react'
 import { Button } from '@/components/ui/button'
 import {
@@ -24,6 +33,12 @@ interface Entry<A> {
 
 const entries: readonly Entry<LifecycleAction>[] = [
   { action: 'start', label: 'Start', Icon: Play },
+  {
+    action: 'sleep',
+    label: 'Sleep',
+    about: 'Ends the worker until somebody asks for something.',
+    Icon: Moon,
+  },
   { action: 'stop', label: 'Stop', Icon: Square },
   { action: 'restart', label: 'Restart', Icon: RotateCw },
   {

@@ -3,11 +3,13 @@
 import type { Database, SpawnedDatabase } from '@db-forge/contract'
 import { Plus } from 'lucide-react'
 import dynamic from 'next/dynamic'
+import Link from 'next/link'
 import { useState } from 'react'
 import { FailureNotice } from '@/components/failure-notice'
 import { Button } from '@/components/ui/button'
 import { Skeleton } from '@/components/ui/skeleton'
 import { formatCount } from '@/lib/format'
+import { paths } from '@/lib/paths'
 import { DatabaseList } from './database-list'
 import { PlatformLine } from './platform-line'
 import { useDatabases } from './use-databases'
@@ -42,12 +44,17 @@ export function DatabasesPage() {
         <p className="text-muted-foreground" aria-live="polite">
           {databases ? summaryOf(databases) : ''}
         </p>
-        {databases && databases.length > 0 ? (
-          <Button variant="primary" className="ml-auto" onClick={() => setSpawning(true)}>
-            <Plus aria-hidden />
-            Spawn database
+        <div className="ml-auto flex gap-2">
+          <Button variant="ghost" asChild>
+            <Link href={paths.deleted}>Deleted</Link>
           </Button>
-        ) : null}
+          {databases && databases.length > 0 ? (
+            <Button variant="primary" onClick={() => setSpawning(true)}>
+              <Plus aria-hidden />
+              Spawn database
+            </Button>
+          ) : null}
+        </div>
       </div>
       {error ? (
         <FailureNotice

@@ -3,6 +3,7 @@
 import type { Database } from '@db-forge/contract'
 import { type UseQueryResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
+import { followJob } from '@/components/jobs/remember-job'
 import { rememberDatabase, usePollWhileNotLive } from '@/components/shell/live-provider'
 import { client, keys, listDatabases } from '@/lib/api'
 import { notify, notifyOfFailure } from '@/lib/notify'
@@ -43,14 +44,16 @@ function useLastError<T>(query: UseQueryResult<T>) {
   return { data: query.data, error, refetch: query.refetch }
 }
 
-export type LifecycleAction = 'start' | 'stop' | 'restart' | 'prune'
+export type LifecycleAction = 'start' | 'sleep' | 'stop' | 'restart' | 'prune'
 
 export function useLifecycle(database: Pick<Database, 'name'>) {
   const queryClient = useQueryClient()
   return useMutation({
-    mutationFn: (action: LifecycleAction) =>
-      client.databases[action]({ params: { name: database.name } }),
-    onSuccess: (seen) => {
+    mutationFn: async (action: LifecycleAction) => {
+      const call = { params: { name: database.name } }
+      if (action === 'restart')
+        return followJob(queryClient, await client.databases.restart.begin(call))
+      const seen = await client.databases[action](call)
       rememberDatabase(queryClient, seen)
       notify(`${seen.name} is ${seen.state}`, seen.reason ?? undefined)
     },

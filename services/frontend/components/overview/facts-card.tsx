@@ -18,7 +18,7 @@ export function FactsCard({ database }: { readonly database: Database }) {
           <StateBadge state={state} />
           {reason ? <p className="text-xs text-muted-foreground">{reason}</p> : null}
         </Fact>
-        {desired !== state ? <Fact name="Asked for">{desired}</Fact> : null}
+        {desired !== state && desired !== 'purged' ? <Fact name="Asked for">{desired}</Fact> : null}
         <Fact name="Engine">
           <EngineMark database={database} />
         </Fact>
@@ -34,6 +34,7 @@ export function FactsCard({ database }: { readonly database: Database }) {
               : 'none'}
           </Fact>
         ) : null}
+        <Fact name="Sleeps">{sleepWords(limits.sleepAfterMs)}</Fact>
         <Fact name="Id">
           <span className="flex items-center gap-1">
             <code className="truncate">{id}</code>
@@ -50,6 +51,11 @@ export function FactsCard({ database }: { readonly database: Database }) {
       </dl>
     </Card>
   )
+}
+
+function sleepWords(sleepAfterMs: number | null): string {
+  if (sleepAfterMs === null) return 'as the platform is set'
+  return sleepAfterMs === 0 ? 'never' : `after ${formatMilliseconds(sleepAfterMs)} without a query`
 }
 
 function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {

@@ -1,15 +1,16 @@
 'use client'
 
-import type { Database, LogLine } from '@db-forge/contract'
+import type { Database, LogLine, RealtimeLogs } from '@db-forge/contract'
 import { RotateCw } from 'lucide-react'
 import { useEffect, useId, useRef, useState } from 'react'
 import { FailureNotice } from '@/components/failure-notice'
+import { useRoom } from '@/components/shell/use-room'
 import { Button } from '@/components/ui/button'
 import { Card } from '@/components/ui/card'
 import { Switch } from '@/components/ui/switch'
 import { client, isSignedOut } from '@/lib/api'
 import { cn } from '@/lib/cn'
-import { formatMoment, formatTimeOfDay } from '@/lib/format'
+import { formatCountOf, formatMoment, formatTimeOfDay } from '@/lib/format'
 import { readLogLine } from '@/lib/log-line'
 
 const TAIL = 200
@@ -20,7 +21,7 @@ export function LogCard({ database }: { readonly database: Database }) {
   const [following, setFollowing] = useState(false)
   const [round, setRound] = useState(0)
   // A worker that was started anew has more to say.
-  const { lines, error } = useLog(database.name, following, `${round} ${database.state}`)
+  const { lines, dropped, error } = useLog(database, following, `${round} ${database.state}`)
   const switchId = useId()
   return (
     <Card
@@ -44,6 +45,11 @@ export function LogCard({ database }: { readonly database: Database }) {
       }
     >
       {error ? <FailureNotice error={error} className="m-3" /> : null}
+      {dropped > 0 ? (
+        <p className="px-4 pt-2 text-muted-foreground">
+          {formatCountOf(dropped, 'line')} came faster than this page could take them.
+        </p>
+      ) : null}
       {lines ? <LogLines lines={lines} /> : null}
     </Card>
   )
@@ -106,12 +112,39 @@ function LogText({ line, isError }: { readonly line: string; readonly isError: b
   )
 }
 
-function useLog(name: string, following: boolean, round: string) {
+/** Told through a room where there is a live connection, read from an endless answer where there is none. */
+function useLog(database: Database, following: boolean, round: string) {
+  const [told, setTold] = useState<Told>(NOTHING_TOLD)
+  const isTold = useRoom(following ? `logs:${database.id}` : null, 'logs', (part) => {
+    if (part.id === database.id) setTold((before) => withLines(before, part))
+  })
+  if (!isTold && told !== NOTHING_TOLD) setTold(NOTHING_TOLD)
+  const read = useReadLog(database.name, following, !isTold, round)
+  return isTold
+    ? { lines: told.lines, dropped: told.dropped, error: null }
+    : { ...read, dropped: 0 }
+}
+
+interface Told {
+  readonly lines: readonly LogLine[]
+  /** This page was too slow for so many. */
+  readonly dropped: number
+}
+
+const NOTHING_TOLD: Told = { lines: [], dropped: 0 }
+
+const withLines = (before: Told, { lines, dropped }: RealtimeLogs): Told => ({
+  lines: [...before.lines, ...lines].slice(-KEPT_MAX),
+  dropped: before.dropped + dropped,
+})
+
+function useReadLog(name: string, following: boolean, wanted: boolean, round: string) {
   const [lines, setLines] = useState<readonly LogLine[] | null>(null)
   const [error, setError] = useState<unknown>(null)
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new round reads again
   useEffect(() => {
+    if (!wanted) return
     const reading = new AbortController()
     const kept: LogLine[] = []
     let drawn = 0
@@ -138,7 +171,7 @@ function useLog(name: string, following: boolean, round: string) {
       if (!reading.signal.aborted && !isSignedOut(failure)) setError(failure)
     })
     return () => reading.abort()
-  }, [name, following, round])
+  }, [name, following, wanted, round])
 
   return { lines, error }
 }

@@ -1,9 +1,10 @@
 'use client'
 
 import type { Database, DatabaseStats } from '@db-forge/contract'
-import { useQuery } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
 import { FailureNotice } from '@/components/failure-notice'
+import { useRoom } from '@/components/shell/use-room'
 import { client, keys } from '@/lib/api'
 import { cn } from '@/lib/cn'
 import { formatBytes, formatSeconds } from '@/lib/format'
@@ -12,13 +13,17 @@ import { Sparkline } from './sparkline'
 const EVERY_MS = 3000
 const SAMPLES_MAX = 100
 
-/** What the worker uses, asked for while the page is visible. */
+/** What the worker uses, told each second while the page is seen; asked for where nothing is told. */
 export function StatsCard({ database }: { readonly database: Database }) {
+  const queryClient = useQueryClient()
+  const isTold = useRoom(`db:${database.id}`, 'metrics', ({ id, stats }) => {
+    if (id === database.id) queryClient.setQueryData(keys.stats(database.name), stats)
+  })
   const { data, error } = useQuery({
     queryKey: keys.stats(database.name),
     queryFn: ({ signal }) =>
       client.databases.stats({ params: { name: database.name } }, { signal }),
-    refetchInterval: EVERY_MS,
+    refetchInterval: isTold ? false : EVERY_MS,
   })
   const samples = useSamples(data)
   if (error && !data) return <FailureNotice error={error} />

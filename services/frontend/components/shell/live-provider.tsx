@@ -11,6 +11,7 @@ import {
 import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react'
 import type { Socket } from 'socket.io-client'
+import { rememberJob } from '@/components/jobs/remember-job'
 import { client, keys } from '@/lib/api'
 import { newerOf, sortedByName, verdictOn, withDatabase, withoutDatabase } from '@/lib/realtime'
 
@@ -21,7 +22,12 @@ const POLL_MS = 4000
 const PATIENCE_MS = 5000
 const LiveContext = createContext<LiveStatus>('connecting')
 
+const SocketContext = createContext<LiveSocket | null>(null)
+
 export const useLiveStatus = () => useContext(LiveContext)
+
+/** Null while there is no live connection. */
+export const useLiveSocket = () => useContext(SocketContext)
 
 /** How often to ask for what the socket would have told. */
 export function usePollWhileNotLive(): number | false {
@@ -32,6 +38,7 @@ export function usePollWhileNotLive(): number | false {
 export function LiveProvider({ children }: { readonly children: ReactNode }) {
   const queryClient = useQueryClient()
   const [status, setStatus] = useState<LiveStatus>('connecting')
+  const [socket, setSocket] = useState<LiveSocket | null>(null)
 
   useEffect(() => {
     let ended = false
@@ -45,6 +52,7 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
         reconnectionDelayMax: 5000,
       })
       follow(socket, queryClient, setStatus)
+      setSocket(socket)
       close = () => socket.close()
     })
     return () => {
@@ -69,7 +77,9 @@ export function LiveProvider({ children }: { readonly children: ReactNode }) {
   })
 
   return (
-    <LiveContext value={status === 'polling' && isAway ? 'away' : status}>{children}</LiveContext>
+    <LiveContext value={status === 'polling' && isAway ? 'away' : status}>
+      <SocketContext value={status === 'live' ? socket : null}>{children}</SocketContext>
+    </LiveContext>
   )
 }
 
@@ -84,6 +94,8 @@ function follow(
   socket.on('snapshot', (snapshot) => {
     seq = snapshot.seq
     takeSnapshot(queryClient, snapshot)
+    // What happened to jobs meanwhile was told to nobody here.
+    void queryClient.invalidateQueries({ queryKey: keys.jobs })
     setStatus('live')
   })
   socket.on('change', (change) => {
@@ -93,6 +105,7 @@ function follow(
     seq = change.seq
     takeChange(queryClient, change)
   })
+  socket.on('job', ({ job }) => rememberJob(queryClient, job))
   socket.on('disconnect', () => {
     seq = null
     setStatus('reconnecting')
@@ -127,6 +140,7 @@ function takeChange(queryClient: QueryClient, change: RealtimeChange) {
     keys.databases,
     (list) => list && withoutDatabase(list, change.id),
   )
+  void queryClient.invalidateQueries({ queryKey: keys.deleted })
   void queryClient.invalidateQueries({ queryKey: keys.database(change.name), exact: true })
 }
 
@@ -139,6 +153,10 @@ function takeOne(queryClient: QueryClient, database: Database) {
 
 /** Takes in what an answer or an event said about a database. */
 export function rememberDatabase(queryClient: QueryClient, database: Database) {
+  queryClient.setQueryData<readonly Database[]>(
+    keys.deleted,
+    (list) => list && withoutDatabase(list, database.id),
+  )
   queryClient.setQueryData<readonly Database[]>(
     keys.databases,
     (list) => list && withDatabase(list, database),

@@ -4,6 +4,7 @@ import { BookOpen, LogOut } from 'lucide-react'
 import Link from 'next/link'
 import { useParams } from 'next/navigation'
 import { useDatabase } from '@/components/databases/use-databases'
+import { JobsButton } from '@/components/jobs/jobs-button'
 import { Button } from '@/components/ui/button'
 import { client } from '@/lib/api'
 import { notifyOfFailure } from '@/lib/notify'
@@ -27,6 +28,7 @@ export function TopBar() {
       {name ? <Breadcrumb name={readSegment(name)} /> : null}
       <div className="ml-auto flex items-center gap-0.5">
         <ConnectionStatus />
+        <JobsButton />
         <Button variant="ghost" size="icon" asChild>
           <a href={paths.apiDocs} aria-label="API documentation" title="API documentation">
             <BookOpen aria-hidden />

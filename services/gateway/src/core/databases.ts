@@ -208,14 +208,11 @@ export class Databases {
     return true
   }
 
-  /**
-   * The database of this name and those that were deleted before, or of the deleted ones the one of this id: what a
-   * purge is to destroy.
-   */
+  /** The database of this name and those that were deleted before, or of all these the one of this id. */
   doomed(name: Name, id?: DatabaseId): readonly DatabaseRow[] {
     const live = this.#o.catalog.findByName(name)
     const tombstones = this.#o.catalog.tombstones(name)
-    const all = live && id === undefined ? [live, ...tombstones] : tombstones
+    const all = live ? [live, ...tombstones] : tombstones
     const doomed = id === undefined ? all : all.filter((row) => row.id === id)
     if (doomed.length === 0) throw new AppError('database.not_found', `“${name}”`)
     return doomed

@@ -18,6 +18,7 @@ export interface PlatformOptions {
   readonly catalog: Catalog
   readonly leads: () => boolean
   readonly pool: () => PlatformStats['pool']
+  readonly deletedKeptMs: number
   readonly diskUsage: (id: string) => Promise<number>
   readonly requests: () => { readonly total: number; readonly errors: number }
 }
@@ -74,6 +75,7 @@ export class Platform {
         total: rows.length,
         byState,
         sizeBytes: sizes.reduce((sum, size) => sum + size, 0),
+        deletedKeptMs: this.#o.deletedKeptMs,
       },
       pool: this.#o.pool(),
       gateway: {

@@ -1,0 +1,7 @@
+import { ActivityPage } from '@/components/jobs/activity-page'
+
+export const metadata = { title: 'Activity' }
+
+export default function Page() {
+  return <ActivityPage />
+}
