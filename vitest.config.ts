@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests that start many processes, some of which must answer within a time: one file after the other. */
 const withProcesses = [
-  'services/gateway/src/{http,pg-port}/*.test.ts',
+  'services/gateway/src/{http,pg-port,chaos}/*.test.ts',
   'services/gateway/src/runtime/{docker,process,select-runtime}.test.ts',
   'services/worker/src/main.test.ts',
   'services/worker-postgres/src/*.test.ts',

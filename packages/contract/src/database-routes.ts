@@ -55,6 +55,7 @@ export const databases = {
     summary: 'Spawn a database',
     description:
       'Answers once the database can be queried. Spawning a name again is safe: 200 with the same database if the options given are the ones it has, 409 if not. A stopped or pruned database is started.',
+    idempotent: true,
     params: byName,
     body: DatabaseSpawn.optional(),
     response: SpawnedDatabase,
@@ -127,9 +128,15 @@ export const databases = {
     scope: 'admin',
     summary: 'Delete a database',
     description:
-      'The worker ends and the name is free at once. The data stay until `purgeAt` and can be had back by undelete; with `force` they are destroyed now, those of databases of this name that were deleted before too.',
+      'The worker ends and the name is free at once. The data stay until `purgeAt` and can be had back by undelete; with `force` they are destroyed now, those of databases of this name that were deleted before too. That is a job: with `Prefer: respond-async` its answer is 202 and the job.',
+    job: true,
     params: byName,
-    query: z.object({ force: z.stringbool().default(false) }),
+    query: z.object({
+      force: z.stringbool().default(false),
+      id: DatabaseId.optional().describe(
+        'With `force`: of the deleted databases of this name, this one alone',
+      ),
+    }),
     response: z.undefined(),
     status: 204,
     errors: [unknown, 'runtime.unavailable'],
@@ -143,6 +150,7 @@ export const databases = {
     summary: 'Bring a deleted database back',
     description:
       'Of several deleted databases of this name, the one deleted last unless `id` says which. Under another name if `name` says so, as it must where the old one is taken.',
+    idempotent: true,
     params: byName,
     body: z.strictObject({ id: DatabaseId.optional(), name: DatabaseName.optional() }).default({}),
     response: Database,
@@ -158,6 +166,7 @@ export const databases = {
     summary: 'Give a role of a PostgreSQL database a new password',
     description:
       'The password is made here, answered this one time, and replaces the one before. Sessions that are open go on unless `endSessions` is set.',
+    idempotent: true,
     params: byName,
     body: z
       .strictObject({
@@ -226,6 +235,9 @@ export const databases = {
     tag: 'databases',
     scope: 'admin',
     summary: 'Restart a database',
+    description: 'Asked for again while it is under way, it is the same restart.',
+    idempotent: true,
+    job: true,
     params: byName,
     response: Database,
     status: 200,

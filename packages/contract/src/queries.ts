@@ -273,6 +273,7 @@ export const queries = {
     tag: 'queries',
     scope: 'data',
     summary: 'Begin a transaction',
+    idempotent: true,
     description:
       'While a `write` transaction is open, other writes wait and, if it takes long, get `database.busy`; reads go on. A transaction left open is rolled back after its idle or total time; what is asked of it then gets `transaction.ended`, which says why.',
     params: z.object({ name: DatabaseName }),

@@ -18,7 +18,7 @@ export interface Route {
   readonly method: HttpMethod
   /** With parameters in braces, as OpenAPI writes them: `/admin/databases/{name}`. */
   readonly path: `/${string}`
-  readonly tag: 'databases' | 'queries' | 'tables' | 'rows' | 'platform' | 'session'
+  readonly tag: 'databases' | 'jobs' | 'queries' | 'tables' | 'rows' | 'platform' | 'session'
   readonly scope: Scope
   readonly summary: string
   readonly description?: string
@@ -36,6 +36,10 @@ export interface Route {
   readonly streams?: Readonly<Record<string, z.ZodType>>
   /** What the answer is, when it is not JSON. */
   readonly produces?: 'text/plain' | 'application/x-ndjson'
+  /** Takes an `Idempotency-Key`: asked again with it, the first answer is the answer. */
+  readonly idempotent?: true
+  /** Runs as a job: with `Prefer: respond-async` the job is the answer, at once and with 202. */
+  readonly job?: true
   /** Codes a caller should expect from this route, beside those of every route. */
   readonly errors: readonly ErrorCode[]
   readonly examples?: { readonly body?: unknown; readonly response?: unknown }

@@ -76,6 +76,7 @@ export const rows = {
     tag: 'rows',
     scope: 'data',
     summary: 'Insert one row or many',
+    idempotent: true,
     description:
       'All or nothing. Rows may have different members; what a row leaves out takes its default. Lists and objects are stored as JSON text, a list in an array column of PostgreSQL as an array.',
     params: inTable,

@@ -186,6 +186,7 @@ export const tables = {
     tag: 'tables',
     scope: 'data',
     summary: 'Create a table',
+    idempotent: true,
     params: inDatabase,
     body: TableCreate,
     response: TableInfo,

@@ -66,7 +66,7 @@ export function composeLife(parts: LifeParts): Life {
   const reconciler: Reconciler = new Reconciler({
     ...shared,
     isBusy,
-    makeRoom: (id, admit) => idle.makeRoom(id, admit),
+    withRoom: (id, start) => idle.withRoom(id, start),
   })
   const lifecycle: Lifecycle = new Lifecycle({
     ...shared,

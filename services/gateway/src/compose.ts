@@ -9,7 +9,8 @@ import type { Logger } from 'pino'
 import { systemClock } from './clock.ts'
 import { guardDisk, startDisk } from './compose-disk.ts'
 import { composeLife, type Life } from './compose-life.ts'
-import { openStore } from './compose-store.ts'
+import { type OpenStore, openStore } from './compose-store.ts'
+import { composeWork } from './compose-work.ts'
 import type { Config } from './config.ts'
 import { Catalog } from './core/catalog.ts'
 import { Credentials } from './core/credentials.ts'
@@ -22,13 +23,18 @@ import { SessionTargets } from './core/session-target.ts'
 import type { Telemetry } from './core/telemetry.ts'
 import { Transactions } from './core/transactions.ts'
 import { engines } from './engines/registry.ts'
+import type { ReferenceResolver } from './events/postgres-event-bus.ts'
 import { Metrics } from './http/metrics.ts'
 import { createServer } from './http/server.ts'
 import { type OpenPort, SessionPort } from './pg-port/session-port.ts'
 import { availableMemory } from './runtime/available-memory.ts'
 import { type DataLayout, dataLayout } from './runtime/data-layout.ts'
 import { folderSize } from './runtime/folder-size.ts'
-import { selectRuntime, type WorkerProgram } from './runtime/select-runtime.ts'
+import {
+  type SelectedRuntime,
+  selectRuntime,
+  type WorkerProgram,
+} from './runtime/select-runtime.ts'
 import type { MetadataStore } from './store/metadata-store.ts'
 import { tokenFile } from './token-file.ts'
 import { readVersion } from './version.ts'
@@ -54,21 +60,71 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   const layout = dataLayout(config.dataDir)
   const disk = await guardDisk(config, log)
   await prepareFolders(layout)
-  const { store, events, leadership, isShared, ...opened } = await openStore(
+  // What happens before there is a catalog is in the store when that is read.
+  let follow: ReferenceResolver = async () => null
+  const { close: closeStore, ...opened } = await openStore(
     config.storeUrl,
     layout.metaDir,
-    (reference) => catalog.follow(reference),
+    (reference) => follow(reference),
     log,
   )
   const secrets = tokenFile(config.secretsDir)
-  const credentials = new Credentials(store)
+  const credentials = new Credentials(opened.store)
   const newToken = await credentials.prepare(config.adminToken, secrets)
-  const { runtime, reason } = await chooseRuntime(config, layout, await instanceId(store), log)
+  const chosen = await chooseRuntime(config, layout, await instanceId(opened.store), log)
+  const core = composeCore({ ...opened, ...chosen, config, layout, disk, log })
+  const { catalog, life, work, sessionPort, metrics, events } = core
+  follow = core.follow
+  await catalog.reload()
+  const stopping = new AbortController()
+  const { bodyBytesMax, trustedProxies, dashboardUrl } = config
+  const { databases, queryPath, transactions, platform } = core
+  const app = await createServer({
+    version: readVersion(),
+    logger: log,
+    ...{ bodyBytesMax, trustedProxies, dashboardUrl },
+    ...{ catalog, credentials, databases, queryPath, transactions, platform, metrics },
+    ...work.uses,
+    events,
+    stopping: stopping.signal,
+  })
+  return {
+    app,
+    async start() {
+      startDisk({ ...opened, disk, catalog, life, log })
+      life.start()
+      work.start()
+      await opened.leadership.start()
+    },
+    listenForSessions: () => sessionPort.listen(core.targets, metrics.sessions, log),
+    newToken,
+    tokenPath: secrets.path,
+    runtimeKind: chosen.runtime.kind,
+    runtimeReason: chosen.reason,
+    async close() {
+      stopping.abort()
+      await Promise.all([app.close(), sessionPort.close(), work.close()])
+      await disk.close()
+      await life.close()
+      await closeStore()
+    },
+  }
+}
+
+interface CoreParts extends Omit<OpenStore, 'close'>, SelectedRuntime {
+  readonly config: Config
+  readonly layout: DataLayout
+  readonly disk: DiskGuard
+  readonly log: Logger
+}
+
+/** What there is between the server and the adapters. */
+function composeCore(given: CoreParts) {
+  const { config, layout, disk, log, store, events, isShared, runtime } = given
   const sessionPort = new SessionPort({ ...config, config: config.pg })
   const connectionOf = (name: string, engine: EngineName) =>
     engines[engine].hasSessions ? sessionPort.connectionTo(name) : null
   const catalog = new Catalog(store, events, runtime.kind, connectionOf, { isShared })
-  await catalog.reload()
   const links = linkWorkers(layout, disk, log, { life: () => life, telemetry: () => telemetry })
   const running = new RunningQueries()
   const metrics = new Metrics({
@@ -77,64 +133,37 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
     openCircuits: () => links.openCircuits,
     volume: () => disk.volume(),
   })
-  const { telemetry, sessions } = metrics
-  const shared = { config, catalog, store, runtime, leadership, disk, log, clock: systemClock }
+  const { telemetry } = metrics
+  const shared = { ...given, catalog, clock: systemClock }
   const life: Life = composeLife({
     ...shared,
     links,
-    events,
     availableMemory,
     readOnly: () => disk.readOnly,
     isBusy: (id) => running.has(id) || transactions.isOpen(id) || sessionPort.isBusy(id),
   })
   const { lifecycle, activity, pool } = life
   const parts = { ...shared, lifecycle, engines, telemetry, running, activity, pool }
-  const targets = new SessionTargets({ ...parts, runDirOf: layout.runDir })
   const diskUsage = (id: string) => folderSize(layout.databaseDir(id))
   const { deletedKeptMs } = config
   const databases = new Databases({ ...parts, diskUsage, deletedKeptMs })
+  const work = composeWork({ ...parts, databases, isStoreShared: isShared })
   const queryPath = new QueryPath({ databases, lifecycle, telemetry, running })
   const transactions = new Transactions({ databases, path: queryPath })
-  const version = readVersion()
-  const stopping = new AbortController()
   const platform = new Platform({
     ...shared,
-    version,
-    runtimeReason: reason,
+    version: readVersion(),
+    runtimeReason: given.reason,
     pool: () => pool.sizes,
-    leads: () => leadership.term !== null,
+    leads: () => given.leadership.term !== null,
     diskUsage,
     requests: () => metrics.requests,
   })
-  const { bodyBytesMax, trustedProxies, dashboardUrl } = config
-  const app = await createServer({
-    version,
-    logger: log,
-    ...{ bodyBytesMax, trustedProxies, dashboardUrl },
-    ...{ catalog, credentials, databases, queryPath, transactions, platform, metrics },
-    events,
-    stopping: stopping.signal,
-  })
-  return {
-    app,
-    async start() {
-      startDisk({ ...shared, life })
-      life.start()
-      await leadership.start()
-    },
-    listenForSessions: () => sessionPort.listen(targets, sessions, log),
-    newToken,
-    tokenPath: secrets.path,
-    runtimeKind: runtime.kind,
-    runtimeReason: reason,
-    async close() {
-      stopping.abort()
-      await Promise.all([app.close(), sessionPort.close()])
-      await disk.close()
-      await life.close()
-      await opened.close()
-    },
-  }
+  const follow: ReferenceResolver = (reference) =>
+    reference.type === 'job.changed' ? work.follow(reference) : catalog.follow(reference)
+  const targets = new SessionTargets({ ...parts, runDirOf: layout.runDir })
+  const uses = { databases, queryPath, transactions, platform, metrics, targets }
+  return { ...uses, catalog, events, life, work, sessionPort, follow }
 }
 
 /** What workers have to say reaches parts that need the links themselves. */

@@ -141,7 +141,10 @@ export class Catalog {
     if (event) this.#events.publish(event)
   }
 
-  /** Takes in what another gateway has done. The event that it comes to here; null for what is known already. */
+  /**
+   * Takes in what another gateway has done. The event that it comes to here; null for what is known already, or is not
+   * about databases.
+   */
   async follow(reference: EventReference): Promise<PlatformEvent | null> {
     switch (reference.type) {
       case 'database.changed': {
@@ -154,7 +157,10 @@ export class Catalog {
       }
       case 'database.deleted':
         return this.#forget(reference.id)
+      case 'job.changed':
+        return null
       case 'database.used':
+      case 'credential.revoked':
       case 'slots.changed':
       case 'gap':
         return reference

@@ -21,6 +21,7 @@ export interface NewSession {
 export class Credentials {
   readonly #store: MetadataStore
   readonly #now: () => Date
+  readonly #listeners = new Set<(key: string) => void>()
   #tokenHash: Buffer = Buffer.alloc(32)
   /** The admin token as it was once sent: comparing it again needs no hash. */
   #accepted: Buffer = Buffer.alloc(0)
@@ -36,12 +37,12 @@ export class Credentials {
    */
   async prepare(configured: string | undefined, file: TokenFile): Promise<string | null> {
     if (configured !== undefined) {
-      this.#tokenHash = sha256(configured)
+      this.#useToken(sha256(configured))
       return null
     }
     const [kept, known] = await Promise.all([file.read(), this.#store.settings.get(TOKEN_HASH)])
     if (kept !== null) {
-      this.#tokenHash = sha256(kept)
+      this.#useToken(sha256(kept))
       await this.#store.settings.set(TOKEN_HASH, this.#tokenHash.toString('hex'))
       return null
     }
@@ -62,7 +63,7 @@ export class Credentials {
   }
 
   #take(hash: string): null {
-    this.#tokenHash = Buffer.from(hash, 'hex')
+    this.#useToken(Buffer.from(hash, 'hex'))
     return null
   }
 
@@ -91,12 +92,34 @@ export class Credentials {
     return this.#store.sessions.find(sessionKey(secret), this.#now())
   }
 
-  closeSession(secret: string): Promise<void> {
-    return this.#store.sessions.delete(sessionKey(secret))
+  async closeSession(secret: string): Promise<void> {
+    await this.#store.sessions.delete(sessionKey(secret))
+    this.#revoked(sessionKey(secret))
+  }
+
+  /** What a token or a session is known by where its secret must not be. */
+  keyOf(secret: string): string {
+    return sessionKey(secret)
+  }
+
+  /** Calls back with the key of what is good no more. Returns what ends the subscription. */
+  onRevoked(listener: (key: string) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #useToken(hash: Buffer): void {
+    const before = this.#tokenHash
+    this.#tokenHash = hash
+    this.#accepted = Buffer.alloc(0)
+    if (!before.equals(hash)) this.#revoked(before.toString('hex'))
+  }
+
+  #revoked(key: string): void {
+    for (const listener of this.#listeners) listener(key)
   }
 }
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest()
 
-/** What a session is known by where its secret must not be. */
-export const sessionKey = (secret: string) => sha256(secret).toString('hex')
+const sessionKey = (secret: string) => sha256(secret).toString('hex')

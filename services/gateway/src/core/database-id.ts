@@ -5,6 +5,8 @@ const ALPHABET = 'abcdefghijkmnpqrstuvwxyz23456789'
 
 /** A new opaque id: 12 characters of 5 random bits. */
 export function newDatabaseId(): DatabaseId {
-  const characters = Array.from(randomBytes(12), (byte) => ALPHABET[byte & 31])
-  return `db_${characters.join('')}`
+  return `db_${randomCharacters(12)}`
 }
+
+export const randomCharacters = (count: number): string =>
+  Array.from(randomBytes(count), (byte) => ALPHABET[byte & 31]).join('')

@@ -68,6 +68,13 @@ export interface DatabasesOptions {
   readonly deletedKeptMs: number
 }
 
+/** A request that names itself, so that it can be told from another one for the same name. */
+export interface SpawnRequest {
+  readonly keyHash: string
+  /** It was begun before, by a gateway that has ended. */
+  readonly isRepeat: boolean
+}
+
 /** The use cases of a database's life. Every method throws AppError. */
 export class Databases {
   readonly #o: DatabasesOptions
@@ -109,8 +116,11 @@ export class Databases {
   async spawn(
     name: Name,
     options: DatabaseSpawn,
+    request: SpawnRequest | null = null,
   ): Promise<{ created: boolean; database: SpawnedDatabase }> {
     const existing = this.#o.catalog.findByName(name)
+    if (existing && request?.isRepeat && existing.origin === request.keyHash)
+      return { created: true, database: await this.#finishSpawn(existing) }
     if (existing) return { created: false, database: await this.#adopt(existing, options) }
     const startedAt = performance.now()
     const engine = this.#o.engines[options.engine ?? 'sqlite']
@@ -119,7 +129,7 @@ export class Databases {
     const outcome = (code: 'ok' | ErrorCode) =>
       this.#o.telemetry.spawnFinished(engine.name, code, (performance.now() - startedAt) / 1000)
     try {
-      const result = await this.#create(name, options, engine.name)
+      const result = await this.#create(name, options, engine.name, request?.keyHash ?? null)
       if (result.created) outcome('ok')
       return result
     } catch (error) {
@@ -171,19 +181,18 @@ export class Databases {
 
   /** @throws AppError `database.stopped` for one that would not be woken */
   sleep(name: Name): Promise<Database> {
-    this.#requireRunning(name)
+    this.requireRunning(name)
     return this.#want(name, 'asleep')
-  }
-
-  async restart(name: Name): Promise<Database> {
-    const { id } = this.#requireRunning(name)
-    await this.#o.lifecycle.restart(id)
-    return this.get(name)
   }
 
   /** Its name is free once this resolves; its data stay for as long as deleted data are kept. */
   async delete(name: Name): Promise<void> {
-    const { id } = this.require(name)
+    const deleted = await this.#bury(this.require(name).id)
+    if (!deleted) throw new AppError('database.not_found', `“${name}” has just been deleted`)
+  }
+
+  /** False for one that is not live any more. */
+  async #bury(id: DatabaseId): Promise<boolean> {
     const now = this.#o.clock.date().getTime()
     const deleted = await this.#o.catalog.updateIf(id, isLive, {
       desired: 'deleted',
@@ -191,21 +200,31 @@ export class Databases {
       deletedAt: new Date(now).toISOString(),
       purgeAt: new Date(now + this.#o.deletedKeptMs).toISOString(),
     })
-    if (!deleted) throw new AppError('database.not_found', `“${name}” has just been deleted`)
+    if (!deleted) return false
     this.#cpu.forget(id)
     this.#o.running.forget(id)
     if (this.#o.deletedKeptMs === 0) await this.#purge(id)
     else await this.#o.lifecycle.converge(id)
+    return true
   }
 
-  /** Destroys the data of the database of this name, and of those that were deleted before. */
-  async purge(name: Name): Promise<void> {
-    const { catalog } = this.#o
-    const live = catalog.findByName(name)
-    const tombstones = catalog.tombstones(name)
-    if (!live && tombstones.length === 0) throw new AppError('database.not_found', `“${name}”`)
-    if (live) await this.delete(name)
-    for (const { id } of live ? [live, ...tombstones] : tombstones) await this.#purge(id)
+  /**
+   * The database of this name and those that were deleted before, or of the deleted ones the one of this id: what a
+   * purge is to destroy.
+   */
+  doomed(name: Name, id?: DatabaseId): readonly DatabaseRow[] {
+    const live = this.#o.catalog.findByName(name)
+    const tombstones = this.#o.catalog.tombstones(name)
+    const all = live && id === undefined ? [live, ...tombstones] : tombstones
+    const doomed = id === undefined ? all : all.filter((row) => row.id === id)
+    if (doomed.length === 0) throw new AppError('database.not_found', `“${name}”`)
+    return doomed
+  }
+
+  /** Destroys a database and its data, whatever its state; one that is gone is none to destroy. */
+  async destroy(id: DatabaseId): Promise<void> {
+    if (this.#o.catalog.get(id)?.deletedAt === null) await this.#bury(id)
+    await this.#purge(id)
   }
 
   /** @throws AppError `database.conflict` where the name is taken */
@@ -273,12 +292,12 @@ export class Databases {
     }
   }
 
-  async #create(name: Name, options: DatabaseSpawn, engine: EngineName) {
+  async #create(name: Name, options: DatabaseSpawn, engine: EngineName, origin: string | null) {
     const { catalog, lifecycle, engines } = this.#o
     const limits = limitsOf(engines[engine].defaultLimits, options)
     for (let left = TRIES; ; left--) {
       try {
-        const { row, isFresh } = await this.#insert(name, engine, limits)
+        const { row, isFresh } = await this.#insert(name, engine, limits, origin)
         this.#o.activity.used(row.id)
         const credentials = await this.#firstStart(row, isFresh)
         return { created: true, database: { ...this.get(name), ...credentials } }
@@ -295,7 +314,7 @@ export class Databases {
   }
 
   /** With the id of a worker of the warm pool that can have these limits, if there is one. @throws NameTakenError */
-  async #insert(name: Name, engine: EngineName, limits: Limits) {
+  async #insert(name: Name, engine: EngineName, limits: Limits, origin: string | null) {
     const { catalog, pool, engines } = this.#o
     const draft = {
       id: newDatabaseId(),
@@ -305,7 +324,7 @@ export class Databases {
       state: 'starting',
       desired: 'running',
       limits,
-      origin: null,
+      origin,
     } as const
     const recipe = engines[engine]
     const defaults = recipe.defaultLimits
@@ -357,6 +376,13 @@ export class Databases {
     if (taken) await this.#o.lifecycle.converge(id).catch(() => {})
   }
 
+  /** A gateway made it and ended before it could say so; a password that it may have set has reached nobody. */
+  async #finishSpawn(row: DatabaseRow): Promise<SpawnedDatabase> {
+    const database = await this.#want(row.name, 'running')
+    if (!this.#o.engines[row.engine].hasSessions) return database
+    return { ...database, credentials: await this.renewPassword(row.name, NEW_OWNER) }
+  }
+
   async #purge(id: DatabaseId): Promise<void> {
     const purged = await this.#o.catalog.updateIf(id, ({ deletedAt }) => deletedAt !== null, {
       desired: 'purged',
@@ -365,7 +391,8 @@ export class Databases {
     if (purged) await this.#o.lifecycle.converge(id)
   }
 
-  #requireRunning(name: Name): DatabaseRow {
+  /** @throws AppError `database.stopped` for one that neither runs nor would be woken */
+  requireRunning(name: Name): DatabaseRow {
     const row = this.require(name)
     if (row.desired !== 'running' && row.desired !== 'asleep')
       throw new AppError('database.stopped', `“${row.name}” is ${row.desired}; start it instead`)

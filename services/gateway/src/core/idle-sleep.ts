@@ -1,6 +1,5 @@
 import type { DatabaseId } from '@db-forge/contract'
 import type { Clock } from '../clock.ts'
-import { KeyedQueue } from '../keyed-queue.ts'
 import type { DatabaseRow } from '../store/metadata-store.ts'
 import type { Activity } from './activity.ts'
 import { AppError } from './app-error.ts'
@@ -31,7 +30,7 @@ export interface IdleSleepOptions {
 /** Puts databases to sleep that nobody asks anything, sooner where more want to run than may. */
 export class IdleSleep {
   readonly #o: IdleSleepOptions
-  readonly #turns = new KeyedQueue<'room'>()
+  readonly #admitted = new Set<DatabaseId>()
   #cancel: (() => void) | undefined
   #sweeping = false
 
@@ -51,32 +50,36 @@ export class IdleSleep {
   }
 
   /**
-   * Runs `admit` once there may be one more worker, for which the one that has been idle for longest has to sleep.
-   * One after another, so that the same room is not given twice.
+   * Runs `start` once there may be one more worker, for which the one that has been idle for longest has to sleep. No
+   * lock is held meanwhile: whoever is to sleep may itself be waiting for room.
    * @throws AppError `platform.full` where all of them are at work
    */
-  makeRoom(id: DatabaseId, admit: () => Promise<unknown>): Promise<void> {
-    return this.#turns.run('room', async () => {
-      const spared = new Set<DatabaseId>([id])
-      while (this.#occupied(id) >= this.#o.runningMax) {
-        const longest = this.#longestIdle(spared)
-        if (!longest)
-          throw new AppError('platform.full', `${this.#o.runningMax} databases are at work`, {
-            retryAfterSeconds: RETRY_AFTER_SECONDS,
-          })
-        spared.add(longest.id)
-        if (this.#o.isBusy(longest.id)) continue
-        this.#o.log.info({ databaseId: longest.id }, 'put to sleep to make room')
-        await this.#o.putToSleep(longest.id)
-      }
-      await admit()
-    })
+  async withRoom<T>(id: DatabaseId, start: () => Promise<T>): Promise<T> {
+    const spared = new Set<DatabaseId>([id])
+    while (this.#occupied(id) >= this.#o.runningMax) {
+      const longest = this.#longestIdle(spared)
+      if (!longest)
+        throw new AppError('platform.full', `${this.#o.runningMax} databases are at work`, {
+          retryAfterSeconds: RETRY_AFTER_SECONDS,
+        })
+      spared.add(longest.id)
+      if (this.#o.isBusy(longest.id)) continue
+      this.#o.log.info({ databaseId: longest.id }, 'put to sleep to make room')
+      await this.#o.putToSleep(longest.id)
+    }
+    this.#admitted.add(id)
+    try {
+      return await start()
+    } finally {
+      this.#admitted.delete(id)
+    }
   }
 
+  /** Those that run, and those that have been let in. */
   #occupied(but: DatabaseId): number {
-    return this.#o.catalog
-      .all()
-      .filter(({ id, state }) => id !== but && (state === 'running' || state === 'starting')).length
+    const counts = ({ id, state }: DatabaseRow) =>
+      id !== but && (state === 'running' || this.#admitted.has(id))
+    return this.#o.catalog.all().filter(counts).length
   }
 
   /** Of those that may sleep at all. */

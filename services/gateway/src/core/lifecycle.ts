@@ -289,7 +289,10 @@ export class Lifecycle {
   }
 
   #onEvent(event: WorkerEvent): void {
-    if (event.type === 'gap') return this.#o.onGap()
+    if (event.type === 'gap') {
+      this.#o.onGap()
+      return
+    }
     const row = this.#o.catalog.get(event.databaseId)
     if (!row || event.type === 'started') return
     this.#o.log.info({ databaseId: row.id, event: event.type }, 'worker event')

@@ -24,10 +24,10 @@ export interface ReconcilerOptions {
   readonly gate: StartGate
   readonly leadership: Pick<Leadership, 'term'>
   readonly log: CoreLog
+  /** Runs `start` once there may be one more worker. @throws AppError `platform.full` */
+  readonly withRoom: (id: DatabaseId, start: () => Promise<void>) => Promise<void>
   /** Why workers take nothing that grows. */
   readonly readOnly: () => 'disk' | null
-  /** Calls `admit` once there may be one more worker. @throws AppError `platform.full` */
-  readonly makeRoom: (id: DatabaseId, admit: () => Promise<unknown>) => Promise<void>
   /** Whether a client has work under way in it. */
   readonly isBusy: (id: DatabaseId) => boolean
 }
@@ -76,14 +76,18 @@ export class Reconciler {
     }
   }
 
-  async #bringUp(row: DatabaseRow, step: Step, isFresh: boolean): Promise<void> {
+  /** One whose worker has just been lost has its room still. */
+  #bringUp(row: DatabaseRow, step: Step, isFresh: boolean): Promise<void> {
+    const start = () => this.#start(row, step, isFresh)
+    return row.state === 'running' ? start() : this.#o.withRoom(row.id, start)
+  }
+
+  async #start(row: DatabaseRow, step: Step, isFresh: boolean): Promise<void> {
     const { catalog, runtime, links, engines, gate } = this.#o
     const spec = engines[row.engine].workerSpec(row)
     const isUp = () => links.current(row.id)?.welcome.specHash === spec.hash
     if (!isUp() || row.state !== 'running')
-      await this.#o.makeRoom(row.id, () =>
-        step(() => catalog.update(row.id, { state: 'starting' })),
-      )
+      await step(() => catalog.update(row.id, { state: 'starting' }))
     if (!isFresh || !isUp()) {
       await gate.run('foreground', () => step(() => runtime.ensure(spec)))
       if (!isUp()) links.drop(row.id)

@@ -1,10 +1,13 @@
-import type { Database, DatabaseId } from '@db-forge/contract'
+import type { Database, DatabaseId, Job } from '@db-forge/contract'
 
 export type PlatformEvent =
   | { readonly type: 'database.changed'; readonly database: Database }
   | { readonly type: 'database.deleted'; readonly id: DatabaseId; readonly name: string }
+  | { readonly type: 'job.changed'; readonly job: Job }
   /** A client has asked it something; told every few seconds at most. */
   | { readonly type: 'database.used'; readonly id: DatabaseId }
+  /** A token or a session, by its key, is good no more. */
+  | { readonly type: 'credential.revoked'; readonly key: string }
   | { readonly type: 'slots.changed' }
   /** Events may have been missed: whoever holds what they tell of reads it again. */
   | { readonly type: 'gap' }

@@ -2,6 +2,7 @@ import {
   type Answer,
   ERRORS,
   type ErrorCode,
+  Job,
   type Parsed,
   Problem,
   type Route,
@@ -46,7 +47,7 @@ export interface HandlerContext {
 export type Handler<R extends Route> = (
   input: Parsed<R>,
   context: HandlerContext,
-) => Promise<Answer<R> | Raw | WithStatus<Answer<R>>>
+) => Promise<Answer<R> | Raw | WithStatus<Answer<R> | Job>>
 
 /** Puts one route of the contract on the server: validation, documentation and answer come from its value. */
 export function mount<R extends Route>(app: FastifyInstance, route: R, handler: Handler<R>): void {
@@ -55,7 +56,7 @@ export function mount<R extends Route>(app: FastifyInstance, route: R, handler: 
     method: route.method,
     url: route.path.replace(/\{(\w+)\}/g, ':$1'),
     schema: schemaOf(route),
-    config: { scope: route.scope },
+    config: { scope: route.scope, idempotent: route.idempotent, job: route.job },
     // Returns nothing: for a promise of the reply Fastify would listen for the end of each response.
     handler: (request, reply) => {
       const query = (request.query ?? {}) as Record<string, unknown>
@@ -113,7 +114,11 @@ function schemaOf(route: Route): FastifySchema {
     ...(route.params ? { params: route.params } : {}),
     ...(route.query ? { querystring: route.openQuery ? route.query.loose() : route.query } : {}),
     ...(route.body ? { body: withExample(route.body, examples?.body) } : {}),
-    response: { ...okResponses(route), ...problemResponses(route) },
+    response: {
+      ...okResponses(route),
+      ...(route.job ? { 202: Job } : {}),
+      ...problemResponses(route),
+    },
   }
 }
 
@@ -139,6 +144,11 @@ function okResponses(route: Route): Record<string, unknown> {
 }
 
 const EVERYWHERE: readonly ErrorCode[] = ['request.invalid', 'server.internal']
+const WITH_KEY: readonly ErrorCode[] = [
+  'idempotency.mismatch',
+  'idempotency.busy',
+  'idempotency.lost',
+]
 const SIGNED_IN: readonly ErrorCode[] = ['auth.required', 'auth.invalid']
 
 /** One response for each status, that lists its codes. */
@@ -147,6 +157,7 @@ function problemResponses(route: Route): Record<string, unknown> {
     ...EVERYWHERE,
     ...(route.scope === null ? [] : SIGNED_IN),
     ...route.errors,
+    ...(route.idempotent ? WITH_KEY : []),
   ])
   return Object.fromEntries(
     [...groupByStatus(codes)]
@@ -173,5 +184,7 @@ function groupByStatus(codes: Iterable<ErrorCode>): Map<number, ErrorCode[]> {
 declare module 'fastify' {
   interface FastifyContextConfig {
     scope?: Route['scope']
+    idempotent?: Route['idempotent']
+    job?: Route['job']
   }
 }

@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import { KEY_FORM } from './idempotency.ts'
 
 type TransformObject = typeof jsonSchemaTransformObject
 
@@ -24,7 +25,7 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
         },
       },
     },
-    transform: jsonSchemaTransform,
+    transform: withHeaders,
     transformObject: withoutUnusedSchemas,
   })
   app.register((scope, _options, done) => {
@@ -41,6 +42,39 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
   app.get('/openapi.json', { config: { scope: null }, schema: { hide: true } }, async () =>
     app.swagger(),
   )
+}
+
+const headerDescriptions = {
+  idempotent: {
+    name: 'Idempotency-Key',
+    schema: { type: 'string', minLength: 1, maxLength: 255, pattern: KEY_FORM.source },
+    description:
+      'Names this request; take a random one, such as a UUID. Sent again with the same key, it is not done again: the answer is the first one, with `Idempotent-Replayed: true`. Keys belong to their caller, not to a route: another route, path, query or body with the same key is refused. A key is good for 24 hours. Not kept, so that the request can be tried again: answers of 500 and above, 408 and 429. An answer above 1 MiB is not kept either, but the request is not done again. The one gap is a gateway that is killed after it has done something and before it has noted the answer: then what is sent again is done again. A spawn still counts as made, with a new password; rows may be inserted twice unless their key is unique.',
+  },
+  job: {
+    name: 'Prefer',
+    schema: { type: 'string', examples: ['respond-async'] },
+    description:
+      'With `respond-async` the answer is 202 and the job, which goes on by itself (RFC 7240).',
+  },
+} as const
+
+/** They are described alone: nothing validates them a second time. */
+const withHeaders: typeof jsonSchemaTransform = (input) => {
+  const { schema, url } = jsonSchemaTransform(input)
+  const { config } = input.route
+  const headers = (['idempotent', 'job'] as const)
+    .filter((kind) => config?.[kind])
+    .map((kind) => headerDescriptions[kind])
+  if (headers.length === 0) return { schema, url }
+  const properties = headers.map(({ name, schema: of, description }) => [
+    name,
+    { ...of, description },
+  ])
+  return {
+    schema: { ...schema, headers: { type: 'object', properties: Object.fromEntries(properties) } },
+    url,
+  }
 }
 
 /** Each schema is registered as input and as output; the document keeps those that something refers to. */

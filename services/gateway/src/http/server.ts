@@ -11,13 +11,17 @@ import Fastify, {
 import { serializerCompiler } from 'fastify-type-provider-zod'
 import type { Catalog } from '../core/catalog.ts'
 import type { Credentials } from '../core/credentials.ts'
+import type { DatabaseJobs } from '../core/database-jobs.ts'
 import type { Databases } from '../core/databases.ts'
+import type { Idempotency } from '../core/idempotency.ts'
+import type { Jobs } from '../core/jobs.ts'
 import type { Platform } from '../core/platform.ts'
 import type { QueryPath } from '../core/query-path.ts'
 import type { Transactions } from '../core/transactions.ts'
 import type { EventBus } from '../events/event-bus.ts'
 import { registerAuth } from './auth.ts'
 import { registerDashboard } from './dashboard.ts'
+import { registerIdempotency } from './idempotency.ts'
 import { registerJsonBodies } from './json-body.ts'
 import { registerLookup } from './lookup.ts'
 import type { Metrics } from './metrics.ts'
@@ -28,6 +32,7 @@ import { Realtime } from './realtime.ts'
 import { registerRequestLog } from './request-log.ts'
 import { dataRoutes } from './routes/data.ts'
 import { databaseRoutes } from './routes/databases.ts'
+import { jobRoutes } from './routes/jobs.ts'
 import { platformRoutes } from './routes/platform.ts'
 import { queryRoutes } from './routes/queries.ts'
 import { sessionRoutes } from './routes/session.ts'
@@ -43,6 +48,9 @@ export interface ServerOptions {
   readonly catalog: Catalog
   readonly credentials: Credentials
   readonly databases: Databases
+  readonly databaseJobs: DatabaseJobs
+  readonly jobs: Jobs
+  readonly idempotency: Idempotency
   readonly queryPath: QueryPath
   readonly transactions: Transactions
   readonly platform: Platform
@@ -117,26 +125,41 @@ function sharedLoggers(): NonNullable<FastifyServerOptions['childLoggerFactory']
   }
 }
 
-async function registerApi(app: FastifyInstance, options: ServerOptions): Promise<void> {
-  const realtime = new Realtime(app, {
-    credentials: options.credentials,
-    events: options.events,
+function registerRealtime(app: FastifyInstance, options: ServerOptions): void {
+  const { catalog, credentials, events, databases, jobs } = options
+  new Realtime(app, {
+    credentials,
+    events,
     databases: () =>
-      options.catalog
+      catalog
         .all()
         .filter(({ deletedAt }) => deletedAt === null)
-        .map((row) => options.catalog.present(row)),
+        .map((row) => catalog.present(row)),
+    database(id) {
+      const row = catalog.get(id)
+      return row?.deletedAt === null ? catalog.present(row) : undefined
+    },
+    stats: ({ name }) => databases.stats(name),
+    logs: ({ name }, follow) => databases.logs(name, follow),
+    job: (id) => jobs.get(id),
+    failed: (error) => app.log.warn({ err: error }, 'a room could not be told'),
   })
+}
+
+async function registerApi(app: FastifyInstance, options: ServerOptions): Promise<void> {
+  registerRealtime(app, options)
   await registerOpenApi(app, options.version)
   // In a scope of their own: compilers for zod would meet other plugins' JSON schemas otherwise.
   app.register((scope, _options, done) => {
     scope.setValidatorCompiler(validator).setSerializerCompiler(serializerCompiler)
+    registerIdempotency(scope, options.idempotency)
     if (options.catalog.isShared) registerLookup(scope, options.catalog)
-    databaseRoutes(scope, options.databases, options.stopping)
+    databaseRoutes(scope, options, options.stopping)
+    jobRoutes(scope, options.jobs)
     queryRoutes(scope, options.queryPath, options.transactions)
     dataRoutes(scope, options.queryPath)
     platformRoutes(scope, options.platform, options.stopping)
-    sessionRoutes(scope, options.credentials, (secret) => realtime.endSession(secret))
+    sessionRoutes(scope, options.credentials)
     done()
   })
 }

@@ -1,4 +1,6 @@
-import { type Operation, type Outcome, Scenario } from './scenario.ts'
+import { OPERATIONS, type Operation, type Outcome, Scenario } from './scenario.ts'
+
+export { OPERATIONS }
 
 /** How a database comes to be in the state that an operation meets it in. */
 const PREPARED: Readonly<Record<Operation, readonly Operation[]>> = {
@@ -42,7 +44,8 @@ async function crashAt(operation: Operation, seed: number, point: number) {
     await scenario.open()
     await scenario.scheduler.pass(1_000)
     const found: string[] = []
-    for (const step of PREPARED[operation]) found.push(...mustBeOk(step, await scenario.run(step, 'a')))
+    for (const step of PREPARED[operation])
+      found.push(...mustBeOk(step, await scenario.run(step, 'a')))
     const [gateway] = scenario.gateways
     if (!gateway) throw new Error('no gateway')
     gateway.crashIn = point

@@ -27,6 +27,8 @@ export async function faultsOf(
   const slots = await world.store.slots.all()
   const faults = [...world.faults]
   for (const row of rows) faults.push(...faultsOfRow(world, row))
+  const running = rows.filter(({ state }) => state === 'running').length
+  if (running > settings.runningMax) faults.push(`${running} databases run at once`)
   const owned = new Map<string, string>()
   for (const row of rows) owned.set(row.id, row.desired)
   for (const slot of slots) owned.set(slot.id, 'slot')

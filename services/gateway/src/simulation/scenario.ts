@@ -113,7 +113,6 @@ export class Scenario {
       case 'stop':
       case 'start':
       case 'prune':
-      case 'restart':
       case 'sleep':
         return void (await databases[operation](name))
       case 'resize':
@@ -122,7 +121,9 @@ export class Scenario {
         return databases.delete(name)
       case 'purge':
         await this.#markAsPurged(name)
-        return databases.purge(name)
+        return gateway.purge(name)
+      case 'restart':
+        return gateway.restart(name)
       case 'undelete':
         return void (await databases.undelete(name, {}))
     }

@@ -156,6 +156,15 @@ export class SimGateway {
     this.#die()
   }
 
+  /** What the job of this kind does. */
+  restart(name: string): Promise<void> {
+    return this.#life.lifecycle.restart(this.databases.requireRunning(name).id)
+  }
+
+  async purge(name: string): Promise<void> {
+    for (const { id } of this.databases.doomed(name)) await this.databases.destroy(id)
+  }
+
   /** A client's write; resolves with the database's id once it is acknowledged. */
   async write(name: string, value: number): Promise<DatabaseId> {
     const { lifecycle } = this.#life

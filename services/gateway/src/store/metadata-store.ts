@@ -177,6 +177,7 @@ export interface JobRepo {
   find(id: string): Promise<JobRow | null>
   /** The newest first. */
   list(query: {
+    /** Id of a database or, without regard to case, the name that had. */
     readonly subject?: string | undefined
     readonly states?: readonly JobRow['state'][] | undefined
     readonly limit: number

@@ -1,24 +1,41 @@
 import { Readable } from 'node:stream'
 import { api } from '@db-forge/contract'
 import type { FastifyInstance } from 'fastify'
+import type { DatabaseJobs } from '../../core/database-jobs.ts'
 import type { Databases } from '../../core/databases.ts'
+import type { Jobs } from '../../core/jobs.ts'
 import { mount, Raw, WithStatus } from '../mount.ts'
+import { answerWithJob } from '../prefer.ts'
+
+interface DatabaseUses {
+  readonly databases: Databases
+  readonly databaseJobs: DatabaseJobs
+  readonly jobs: Jobs
+}
 
 export function databaseRoutes(
   app: FastifyInstance,
-  databases: Databases,
+  { databases, databaseJobs, jobs }: DatabaseUses,
   stopping: AbortSignal,
 ): void {
   const routes = api.databases
-  mount(app, routes.spawn, async ({ params, body }) => {
-    const { created, database } = await databases.spawn(params.name, body ?? {})
+  mount(app, routes.spawn, async ({ params, body }, { request }) => {
+    const { created, database } = await databases.spawn(params.name, body ?? {}, request.claim)
     return new WithStatus(created ? 201 : 200, database)
   })
   mount(app, routes.list, ({ query }) => databases.list(query))
   mount(app, routes.get, async ({ params }) => databases.get(params.name))
   mount(app, routes.patch, ({ params, body }) => databases.patch(params.name, body))
-  mount(app, routes.delete, async ({ params, query }) => {
-    await (query.force ? databases.purge(params.name) : databases.delete(params.name))
+  mount(app, routes.delete, async ({ params, query }, context) => {
+    const { force, id } = query
+    if (force)
+      return await answerWithJob(
+        jobs,
+        databaseJobs.purge(params.name, id),
+        context,
+        () => undefined,
+      )
+    await databases.delete(params.name)
     return undefined
   })
   mount(app, routes.undelete, ({ params, body }) => databases.undelete(params.name, body))
@@ -28,7 +45,11 @@ export function databaseRoutes(
   )
   mount(app, routes.start, ({ params }) => databases.start(params.name))
   mount(app, routes.stop, ({ params }) => databases.stop(params.name))
-  mount(app, routes.restart, ({ params }) => databases.restart(params.name))
+  mount(app, routes.restart, ({ params }, context) =>
+    answerWithJob(jobs, databaseJobs.restart(params.name), context, ({ database }) =>
+      databases.get(database.name),
+    ),
+  )
   mount(app, routes.prune, ({ params }) => databases.prune(params.name))
   mount(app, routes.stats, ({ params }) => databases.stats(params.name))
   mount(app, routes.logs, async ({ params, query }, { request }) => {

@@ -6,11 +6,7 @@ import { requireSameOrigin, SESSION_COOKIE, sessionSecret } from '../auth.ts'
 import { mount } from '../mount.ts'
 
 /** Signing in to the dashboard: the token is exchanged for a cookie that no script can read. */
-export function sessionRoutes(
-  app: FastifyInstance,
-  credentials: Credentials,
-  onEnd: (secret: string) => void,
-): void {
+export function sessionRoutes(app: FastifyInstance, credentials: Credentials): void {
   const routes = api.session
   mount(app, routes.create, async ({ body }, { request, reply }) => {
     requireSameOrigin(request)
@@ -26,10 +22,7 @@ export function sessionRoutes(
   mount(app, routes.delete, async (_input, { request, reply }) => {
     requireSameOrigin(request)
     const secret = sessionSecret(request.headers.cookie)
-    if (secret !== undefined) {
-      await credentials.closeSession(secret)
-      onEnd(secret)
-    }
+    if (secret !== undefined) await credentials.closeSession(secret)
     reply.clearCookie(SESSION_COOKIE, { path: '/' })
     return undefined
   })

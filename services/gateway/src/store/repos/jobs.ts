@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely'
+import { type Kysely, type Selectable, sql } from 'kysely'
 import type { JobPatchRow, JobRepo, JobRow } from '../metadata-store.ts'
 import type { JobsTable, Schema } from '../schema.ts'
 
@@ -39,7 +39,14 @@ export function jobRepo(db: Kysely<Schema>, now: () => Date): JobRepo {
       // PostgreSQL has no empty list of values.
       if (query.states?.length === 0) return []
       let select = db.selectFrom('jobs').selectAll()
-      if (query.subject !== undefined) select = select.where('subject', '=', query.subject)
+      const { subject } = query
+      if (subject !== undefined)
+        select = select.where((row) =>
+          row.or([
+            row('subject', '=', subject),
+            row(sql<string>`lower(subject_name)`, '=', subject.toLowerCase()),
+          ]),
+        )
       if (query.states) select = select.where('state', 'in', [...query.states])
       const { before } = query
       if (before)
