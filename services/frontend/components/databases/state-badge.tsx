@@ -5,6 +5,8 @@ import {
   CircleStop,
   LoaderCircle,
   type LucideIcon,
+  Moon,
+  Trash2,
   TriangleAlert,
 } from 'lucide-react'
 import { cn } from '@/lib/cn'
@@ -15,11 +17,13 @@ const looks: Record<
 > = {
   starting: { Icon: LoaderCircle, className: 'text-info', moves: true },
   running: { Icon: CircleCheck, className: 'text-success' },
+  asleep: { Icon: Moon, className: 'text-muted-foreground' },
   stopping: { Icon: LoaderCircle, className: 'text-info', moves: true },
   stopped: { Icon: CircleStop, className: 'text-muted-foreground' },
   pruned: { Icon: Archive, className: 'text-muted-foreground' },
   failed: { Icon: TriangleAlert, className: 'text-destructive' },
   deleting: { Icon: LoaderCircle, className: 'text-destructive', moves: true },
+  deleted: { Icon: Trash2, className: 'text-muted-foreground' },
 }
 
 /** A state by icon and word, so that nothing hangs on its colour. */
