@@ -20,6 +20,7 @@ import { Platform } from './core/platform.ts'
 import { QueryPath } from './core/query-path.ts'
 import { RunningQueries } from './core/running-queries.ts'
 import { SessionTargets } from './core/session-target.ts'
+import { Spawning } from './core/spawning.ts'
 import type { Telemetry } from './core/telemetry.ts'
 import { Transactions } from './core/transactions.ts'
 import { engines } from './engines/registry.ts'
@@ -78,12 +79,12 @@ export async function composeGateway(config: Config, log: Logger): Promise<Gatew
   await catalog.reload()
   const stopping = new AbortController()
   const { bodyBytesMax, trustedProxies, dashboardUrl } = config
-  const { databases, queryPath, transactions, platform } = core
+  const { databases, spawning, queryPath, transactions, platform } = core
   const app = await createServer({
     version: readVersion(),
     logger: log,
     ...{ bodyBytesMax, trustedProxies, dashboardUrl },
-    ...{ catalog, credentials, databases, queryPath, transactions, platform, metrics },
+    ...{ catalog, credentials, databases, spawning, queryPath, transactions, platform, metrics },
     ...work.uses,
     events,
     stopping: stopping.signal,
@@ -147,6 +148,7 @@ function composeCore(given: CoreParts) {
   const diskUsage = (id: string) => folderSize(layout.databaseDir(id))
   const { deletedKeptMs } = config
   const databases = new Databases({ ...parts, diskUsage, deletedKeptMs })
+  const spawning = new Spawning({ ...parts, databases })
   const work = composeWork({ ...parts, databases, isStoreShared: isShared })
   const queryPath = new QueryPath({ databases, lifecycle, telemetry, running })
   const transactions = new Transactions({ databases, path: queryPath })
@@ -163,7 +165,7 @@ function composeCore(given: CoreParts) {
   const follow: ReferenceResolver = (reference) =>
     reference.type === 'job.changed' ? work.follow(reference) : catalog.follow(reference)
   const targets = new SessionTargets({ ...parts, runDirOf: layout.runDir })
-  const uses = { databases, queryPath, transactions, platform, metrics, targets }
+  const uses = { databases, spawning, queryPath, transactions, platform, metrics, targets }
   return { ...uses, catalog, events, life, work, sessionPort, follow }
 }
 

@@ -105,9 +105,9 @@ export class Scenario {
     const { databases } = gateway
     switch (operation) {
       case 'spawn':
-        return void (await databases.spawn(name, {}))
+        return void (await gateway.spawning.spawn(name, {}))
       case 'spawn with other limits':
-        return void (await databases.spawn(name, { memoryMb: 96 }))
+        return void (await gateway.spawning.spawn(name, { memoryMb: 96 }))
       case 'write':
         return this.#write(gateway, name)
       case 'stop':
