@@ -114,7 +114,7 @@ export function composeLife(parts: LifeParts): Life {
       if (leadership.term !== null) lead()
     },
     lost(id) {
-      if (pool.owns(id)) pool.lost(id)
+      if (pool.owns(id) && !catalog.get(id)) pool.lost(id)
       else lifecycle.revive(id)
     },
     async close() {
