@@ -65,11 +65,18 @@ async function crashAt(operation: Operation, seed: number, point: number) {
 
 /** Whoever got no answer asks again, and gets what was wanted. */
 async function repeated(scenario: Scenario, operation: Operation): Promise<string[]> {
+  // It has fallen asleep meanwhile.
+  if (operation === 'restart') await scenario.run('write', 'a')
+  const before = [...scenario.world.containers.values()].map(({ containerId }) => containerId)
   const outcome = await scenario.run(operation, 'a')
   const isDone =
     outcome.end === 'ok' ||
     (outcome.end === 'refused' && DONE[operation]?.includes(outcome.code) === true)
-  return isDone ? [] : [`${operation} again: ${JSON.stringify(outcome)}`]
+  if (!isDone) return [`${operation} again: ${JSON.stringify(outcome)}`]
+  if (operation !== 'restart') return []
+  const row = await scenario.world.store.databases.findByName('a')
+  const worker = row && scenario.world.workerOf(row.id)
+  return worker && !before.includes(worker.containerId) ? [] : ['it was not restarted']
 }
 
 /** What it is answered with where it had come to its end. */

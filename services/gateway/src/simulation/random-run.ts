@@ -66,7 +66,8 @@ async function torment(
     const draw = scheduler.random()
     if (draw < 0.15) world.isDockerAway = !world.isDockerAway
     else if (draw < 0.25) world.breaksStarts = !world.breaksStarts
-    else if (draw < 0.4 && container) world.end(container.name)
+    else if (draw < 0.37 && container) world.end(container.name)
+    else if (draw < 0.4 && container) world.leaveOrphan(container)
     else if (draw < 0.5 && container) world.remove(container.name)
     else if (draw < 0.7 && scenario.living.length > 0) {
       const gateway = scheduler.pick(scenario.living)

@@ -1,7 +1,12 @@
 import type { DatabaseId } from '@db-forge/contract'
 import type { EventReference } from '../events/event-reference.ts'
 import type { DockerEvent } from '../runtime/docker-api.ts'
-import { LABEL, type LiveBounds, type WorkerContainer } from '../runtime/docker-spec.ts'
+import {
+  LABEL,
+  type LiveBounds,
+  type WorkerContainer,
+  workerContainerName,
+} from '../runtime/docker-spec.ts'
 import { KyselyStore } from '../store/kysely-store.ts'
 import type { MetadataStore } from '../store/metadata-store.ts'
 import { sqliteDialect } from '../store/sqlite-dialect.ts'
@@ -58,6 +63,14 @@ export class World {
       startedAt,
     })
     return true
+  }
+
+  /** A container of this installation that no row tells of, as a store that was restored leaves some. */
+  leaveOrphan({ body }: SimContainer): void {
+    const id = 'db_nobody222222'
+    const labels = { ...body.Labels, [LABEL.databaseId]: id }
+    this.create({ ...body, name: workerContainerName(id), Labels: labels })
+    this.start(workerContainerName(id))
   }
 
   find(nameOrId: string): SimContainer | undefined {
