@@ -47,8 +47,7 @@ export async function startGateway(runtime, settings = {}) {
     queryUrl: (name) => `${baseUrl}/api/db/${name}/query`,
     query: (name, body) => gateway.client.queries.query({ params: { name }, body }),
     spawn: (name, body = {}) => gateway.client.databases.spawn({ params: { name }, body }),
-    remove: (name) =>
-      gateway.client.databases.delete({ params: { name }, query: { force: true } }),
+    remove: (name) => gateway.client.databases.delete({ params: { name }, query: { force: true } }),
     async end() {
       const { items } = await gateway.client.databases.list()
       for (const { name } of items) await gateway.remove(name)

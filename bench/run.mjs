@@ -6,7 +6,7 @@ import { hasDocker, writeResult } from './machine.mjs'
 
 const SQLITE = ['point-query', 'durable-inserts', 'stream', 'cancel', 'bombs', 'idle-memory']
 const POSTGRES = ['postgres-point-query', 'postgres-stream', 'psql-port']
-const LIFE = ['life']
+const LIFE = ['life', 'many']
 const NAMES = [...SQLITE, ...POSTGRES, ...LIFE]
 const { values, positionals } = parseArgs({
   allowPositionals: true,

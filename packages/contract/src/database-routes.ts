@@ -10,6 +10,7 @@ import {
   DatabaseStats,
   EngineName,
   LogLine,
+  PatchedDatabase,
   SpawnedDatabase,
 } from './databases.ts'
 import { route } from './route.ts'
@@ -32,6 +33,8 @@ const exampleDatabase = {
     queryTimeoutMs: 30_000,
     sessionQueryTimeoutMs: 0,
     sleepAfterMs: null,
+    connectionsMax: null,
+    pidsMax: null,
   },
   connection: null,
   deletedAt: null,
@@ -58,7 +61,13 @@ export const databases = {
     response: SpawnedDatabase,
     status: 201,
     alsoStatus: 200,
-    errors: ['database.conflict', 'engine.unavailable', 'runtime.unavailable', 'database.failed'],
+    errors: [
+      'database.conflict',
+      'engine.unavailable',
+      'runtime.unavailable',
+      'database.failed',
+      'disk.full',
+    ],
     examples: { body: { engine: 'sqlite' }, response: exampleDatabase },
   }),
   list: route({
@@ -103,12 +112,12 @@ export const databases = {
     scope: 'admin',
     summary: 'Change the limits of a database',
     description:
-      'A running database restarts with its new limits; queries that run then fail with worker.restarted. New timeouts alone need no restart.',
+      'Most limits change while the database runs. Another `memoryMb` restarts a running one; queries that run then fail with worker.restarted. The answer says which took effect how.',
     params: byName,
     body: DatabasePatch,
-    response: Database,
+    response: PatchedDatabase,
     status: 200,
-    errors: [unknown, 'runtime.unavailable'],
+    errors: [unknown, 'runtime.unavailable', 'gateway.stale'],
     examples: { body: { memoryMb: 128 } },
   }),
   delete: route({

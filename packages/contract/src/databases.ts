@@ -38,77 +38,70 @@ export const QUERY_TIMEOUT_MS_MAX = 3_600_000
 export const SLEEP_AFTER_MS_MIN = 1000
 const SLEEP_AFTER_MS_MAX = 366 * 86_400_000
 
+/** A worker that nobody uses has some twenty threads. */
+const PIDS_MIN = 48
+const PIDS_MAX = 4096
+
+const LIVE = 'changed while it runs'
+const RESTART = 'changed by a restart'
+
+const text = {
+  memoryMb: `Memory of the worker, MiB; ${RESTART}, since caches are sized at the start`,
+  cpus: `Share of processors; 1 is one whole core; ${LIVE}`,
+  maxSizeMb: `Size of the data, MiB; ${LIVE}. Below what is used, only what deletes or reads is run until there is room`,
+  queryTimeoutMs: `Milliseconds that a query may take unless it says otherwise; ${LIVE}`,
+  sessionQueryTimeoutMs: `Milliseconds that a statement of a PostgreSQL session may take, whatever the session sets; 0 for no limit; ${LIVE}`,
+  sleepAfterMs: `Milliseconds without a query after which the database sleeps; 0 for never, null as the platform is set; ${LIVE}`,
+  connectionsMax: `Sessions of PostgreSQL clients at once; null for as many as the memory allows, which is the most in any case; ${LIVE}, for sessions that come`,
+  pidsMax: `Processes and threads of the worker, where containers are used; null for as many as its engine needs; ${LIVE}`,
+}
+
 export const Limits = z.object({
-  memoryMb: z.int().describe('Memory of the worker, MiB'),
-  cpus: z.number().describe('Share of processors; 1 is one whole core'),
-  maxSizeMb: z.int().describe('Size of the data, MiB'),
-  queryTimeoutMs: z
-    .int()
-    .default(30_000)
-    .describe('Milliseconds that a query may take unless it says otherwise'),
-  sessionQueryTimeoutMs: z
-    .int()
-    .default(0)
-    .describe('Milliseconds that a statement of a PostgreSQL session may take; 0 for no limit'),
-  sleepAfterMs: z
-    .int()
-    .nullable()
-    .default(null)
-    .describe(
-      'Milliseconds without a query after which the database sleeps; 0 for never, null as the platform is set',
-    ),
+  memoryMb: z.int().describe(text.memoryMb),
+  cpus: z.number().describe(text.cpus),
+  maxSizeMb: z.int().describe(text.maxSizeMb),
+  queryTimeoutMs: z.int().default(30_000).describe(text.queryTimeoutMs),
+  sessionQueryTimeoutMs: z.int().default(0).describe(text.sessionQueryTimeoutMs),
+  sleepAfterMs: z.int().nullable().default(null).describe(text.sleepAfterMs),
+  connectionsMax: z.int().nullable().default(null).describe(text.connectionsMax),
+  pidsMax: z.int().nullable().default(null).describe(text.pidsMax),
 })
 export type Limits = z.output<typeof Limits>
+export type LimitName = keyof Limits
+
+/** What changes only with another start of the worker. The gateway goes by it; the dashboard reads it. */
+export const limitsByRestart: readonly LimitName[] = ['memoryMb']
 
 const limitFields = {
-  memoryMb: z.int().min(64).max(65_536).describe('Memory of the worker, MiB'),
-  cpus: z.number().min(0.1).max(64).describe('Share of processors; 1 is one whole core'),
-  maxSizeMb: z.int().min(1).max(1_048_576).describe('Size of the data, MiB'),
-  queryTimeoutMs: z
-    .int()
-    .min(1)
-    .max(QUERY_TIMEOUT_MS_MAX)
-    .describe('Milliseconds that a query may take unless it says otherwise'),
+  memoryMb: z.int().min(64).max(65_536).describe(text.memoryMb).optional(),
+  cpus: z.number().min(0.1).max(64).describe(text.cpus).optional(),
+  maxSizeMb: z.int().min(1).max(1_048_576).describe(text.maxSizeMb).optional(),
+  queryTimeoutMs: z.int().min(1).max(QUERY_TIMEOUT_MS_MAX).describe(text.queryTimeoutMs).optional(),
   sessionQueryTimeoutMs: z
     .int()
     .min(0)
     .max(QUERY_TIMEOUT_MS_MAX)
-    .describe(
-      'Milliseconds that a statement of a PostgreSQL session may take, whatever the session sets; 0 for no limit',
-    ),
+    .describe(text.sessionQueryTimeoutMs)
+    .optional(),
   sleepAfterMs: z
     .int()
     .min(0)
     .max(SLEEP_AFTER_MS_MAX)
     .refine((ms) => ms === 0 || ms >= SLEEP_AFTER_MS_MIN, `0, or at least ${SLEEP_AFTER_MS_MIN}`)
     .nullable()
-    .describe(
-      'Milliseconds without a query after which the database sleeps; 0 for never, null as the platform is set',
-    ),
+    .describe(text.sleepAfterMs)
+    .optional(),
+  connectionsMax: z.int().min(1).max(1000).nullable().describe(text.connectionsMax).optional(),
+  pidsMax: z.int().min(PIDS_MIN).max(PIDS_MAX).nullable().describe(text.pidsMax).optional(),
 }
 
 export const DatabaseSpawn = z
-  .strictObject({
-    engine: EngineName.optional(),
-    memoryMb: limitFields.memoryMb.optional(),
-    cpus: limitFields.cpus.optional(),
-    maxSizeMb: limitFields.maxSizeMb.optional(),
-    queryTimeoutMs: limitFields.queryTimeoutMs.optional(),
-    sessionQueryTimeoutMs: limitFields.sessionQueryTimeoutMs.optional(),
-    sleepAfterMs: limitFields.sleepAfterMs.optional(),
-  })
+  .strictObject({ engine: EngineName.optional(), ...limitFields })
   .meta({ id: 'DatabaseSpawn' })
 export type DatabaseSpawn = z.output<typeof DatabaseSpawn>
 
 export const DatabasePatch = z
-  .strictObject({
-    memoryMb: limitFields.memoryMb.optional(),
-    cpus: limitFields.cpus.optional(),
-    maxSizeMb: limitFields.maxSizeMb.optional(),
-    queryTimeoutMs: limitFields.queryTimeoutMs.optional(),
-    sessionQueryTimeoutMs: limitFields.sessionQueryTimeoutMs.optional(),
-    sleepAfterMs: limitFields.sleepAfterMs.optional(),
-  })
+  .strictObject(limitFields)
   .refine((patch) => Object.values(patch).some((value) => value !== undefined), 'nothing to change')
   .meta({ id: 'DatabasePatch' })
 export type DatabasePatch = z.output<typeof DatabasePatch>
@@ -143,6 +136,20 @@ export const Database = z
   })
   .meta({ id: 'Database' })
 export type Database = z.output<typeof Database>
+
+const LimitNames = z.array(z.enum(Object.keys(Limits.shape) as [LimitName, ...LimitName[]]))
+
+export const PatchedDatabase = Database.extend({
+  applied: z
+    .object({
+      live: LimitNames.describe('In effect without a restart'),
+      restart: LimitNames.describe('In effect since the worker was restarted for them'),
+    })
+    .describe(
+      'How the limits that have changed took effect; of a worker that does not run, all live',
+    ),
+}).meta({ id: 'PatchedDatabase' })
+export type PatchedDatabase = z.output<typeof PatchedDatabase>
 
 export const SpawnedDatabase = Database.extend({
   credentials: Credentials.optional().describe(

@@ -51,10 +51,12 @@ export const ERRORS = {
   'transaction.ended': { status: 409, title: 'The transaction has ended' },
   'result.too_large': { status: 413, title: 'One row of the answer is larger than the limit' },
   'quota.exceeded': { status: 507, title: 'The database has reached its size limit' },
+  'disk.full': { status: 507, title: 'The volume that holds the data is full' },
   'worker.unreachable': { status: 502, title: 'The worker did not answer' },
   'worker.restarted': { status: 502, title: 'The worker restarted while it handled the request' },
   'platform.full': { status: 503, title: 'As many databases as may run are at work' },
   'runtime.unavailable': { status: 503, title: 'The container runtime does not answer' },
+  'gateway.stale': { status: 503, title: 'Another gateway has taken over' },
   'server.stopping': { status: 503, title: 'The gateway is stopping' },
   'server.internal': { status: 500, title: 'Something went wrong inside DB-Forge' },
 } as const satisfies Record<string, { status: number; title: string }>

@@ -44,7 +44,21 @@ export const PlatformStats = z
       })
       .describe('The one that has answered'),
     disk: z
-      .object({ totalBytes: z.int(), freeBytes: z.int() })
+      .object({
+        totalBytes: z.int(),
+        freeBytes: z.int(),
+        floorBytes: z
+          .int()
+          .describe(
+            'What is to stay free; with less, nothing that grows is taken. 0 for no such floor',
+          ),
+        readOnly: z.boolean().describe('There is less, or has been and there is not enough yet'),
+        ballastBytes: z
+          .int()
+          .describe(
+            'Held back for workers that need room to recover; 0 once they have been given it',
+          ),
+      })
       .describe('The volume that holds the data'),
     requests: z.object({ total: z.int(), errors: z.int().describe('Answers of 500 and above') }),
   })

@@ -176,6 +176,7 @@ export const statementErrors = [
   'query.cancelled',
   'query.conflict',
   'quota.exceeded',
+  'disk.full',
   'worker.restarted',
   'worker.unreachable',
 ] as const

@@ -13,6 +13,7 @@ export {
   parseRequest,
   type Request,
 } from './request.ts'
+export { isTerm, Leadership, parseConfigure } from './settings.ts'
 export { StartError } from './start-error.ts'
 export { uniqueKeys } from './unique-keys.ts'
 export { type Identity, welcomeText } from './welcome.ts'

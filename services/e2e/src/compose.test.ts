@@ -465,7 +465,7 @@ suite('docker compose up', await dockerComposeAbsence(), () => {
 
   test('a deleted database leaves neither a container nor a folder', async () => {
     const { id } = await client.databases.get({ params: { name } })
-    await client.databases.delete({ params: { name } })
+    await client.databases.delete({ params: { name }, query: { force: 'true' } })
     expect((await stack.workers()).filter(({ Name }) => Name.includes(id))).toEqual([])
     const folders = await stack.compose('exec', '-T', 'gateway', 'ls', '/db-data/databases')
     expect(folders).not.toContain(id)

@@ -23,6 +23,8 @@ const database = (
     queryTimeoutMs: 30_000,
     sessionQueryTimeoutMs: 0,
     sleepAfterMs: null,
+    connectionsMax: null,
+    pidsMax: null,
   },
   deletedAt: null,
   purgeAt: null,

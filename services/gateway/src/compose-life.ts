@@ -32,6 +32,8 @@ export interface LifeParts {
   readonly leadership: Leadership
   readonly clock: Clock
   readonly log: CoreLog
+  /** Why workers take nothing that grows. */
+  readonly readOnly: () => 'disk' | null
   /** The share of the machine's memory that could still be had, from 0 to 1. */
   readonly availableMemory: () => Promise<number>
   /** Whether a client is at work with a database. */
@@ -75,7 +77,8 @@ export function composeLife(parts: LifeParts): Life {
   const pool: WarmPool = new WarmPool({
     ...shared,
     targets: config.pool,
-    hasMemory: async () => (await parts.availableMemory()) > MEMORY_SHORT,
+    hasRoom: async () =>
+      parts.readOnly() === null && (await parts.availableMemory()) > MEMORY_SHORT,
   })
   const resync: Resync = new Resync({ ...shared, lifecycle, pool })
   const lead = () => {
@@ -111,7 +114,7 @@ export function composeLife(parts: LifeParts): Life {
       if (leadership.term !== null) lead()
     },
     lost(id) {
-      if (pool.owns(id)) pool.lost(id)
+      if (pool.owns(id) && !catalog.get(id)) pool.lost(id)
       else lifecycle.revive(id)
     },
     async close() {

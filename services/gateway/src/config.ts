@@ -59,6 +59,8 @@ const Settings = z.object({
   DBFORGE_PUBLIC_URL: z.url().optional(),
   DBFORGE_DASHBOARD_URL: z.url().optional(),
   DBFORGE_TRUSTED_PROXIES: list.default([]),
+  DBFORGE_DISK_FLOOR_MB: z.coerce.number().min(0).default(512),
+  DBFORGE_DISK_BALLAST_MB: z.coerce.number().min(0).default(160),
   DBFORGE_BODY_LIMIT_MB: z.coerce.number().min(0.001).max(256).default(16),
   DBFORGE_STOP_GRACE_MS: z.coerce.number().int().min(0).default(25_000),
   DBFORGE_POOL_SQLITE: z.coerce.number().int().min(0).max(100).default(2),
@@ -105,6 +107,10 @@ export interface Config {
   /** Addresses or CIDR ranges whose X-Forwarded-* headers are believed. */
   readonly trustedProxies: readonly string[]
   readonly bodyBytesMax: number
+  /** What is to stay free of the volume that holds the data; 0 for no such floor. */
+  readonly diskFloorBytes: number
+  /** Held back there for workers that need room to recover. */
+  readonly diskBallastBytes: number
   readonly stopGraceMs: number
   /** Workers that are kept ready before there are databases for them. */
   readonly pool: Readonly<Record<EngineName, number>>
@@ -158,6 +164,8 @@ export function readConfig(env: NodeJS.ProcessEnv, isTerminal: boolean): Config 
     dashboardUrl: s.DBFORGE_DASHBOARD_URL,
     trustedProxies: s.DBFORGE_TRUSTED_PROXIES,
     bodyBytesMax: Math.round(s.DBFORGE_BODY_LIMIT_MB * 1024 * 1024),
+    diskFloorBytes: Math.round(s.DBFORGE_DISK_FLOOR_MB * 1024 * 1024),
+    diskBallastBytes: Math.round(s.DBFORGE_DISK_BALLAST_MB * 1024 * 1024),
     stopGraceMs: s.DBFORGE_STOP_GRACE_MS,
     pool: { sqlite: s.DBFORGE_POOL_SQLITE, postgres: s.DBFORGE_POOL_POSTGRES },
     sleepAfterMs: s.DBFORGE_SLEEP_AFTER_SECONDS * 1000,

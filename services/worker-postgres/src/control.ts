@@ -5,13 +5,21 @@ import type {
   WorkerHealth,
 } from '@db-forge/contract/wire'
 import { type Frame, FrameType } from '@db-forge/contract/wire/frame'
-import { type Connection, parseCancel, type Service, WorkerFailure } from '@db-forge/worker-kit'
+import {
+  type Connection,
+  Leadership,
+  parseCancel,
+  parseConfigure,
+  type Service,
+  WorkerFailure,
+} from '@db-forge/worker-kit'
 import type { Platform } from './engine/platform.ts'
 import type { Quota } from './engine/quota.ts'
+import type { QuotaWatch } from './engine/quota-watch.ts'
 import type { SessionWatch } from './engine/session-watch.ts'
 import type { Watchdog } from './engine/watchdog.ts'
 import type { Lane } from './lane/lane.ts'
-import { parseConfigure, parsePassword } from './settings-commands.ts'
+import { parsePassword } from './settings-commands.ts'
 import { usage } from './usage.ts'
 
 const REQUEST_BYTES_MAX = 64 * 1024
@@ -22,6 +30,7 @@ export interface ControlOptions {
   readonly sessionWatch: SessionWatch
   readonly watchdog: Watchdog
   readonly quota: Quota
+  readonly quotaWatch: QuotaWatch
   readonly contained: boolean
   readonly serverPid: () => number | undefined
   readonly welcome: (session: number) => string
@@ -34,6 +43,7 @@ export class Control implements Service {
   readonly openSession: () => number
   readonly welcome: (session: number) => string
   readonly #options: ControlOptions
+  readonly #leadership = new Leadership()
 
   constructor(options: ControlOptions) {
     this.databaseId = options.lane.databaseId
@@ -76,14 +86,19 @@ export class Control implements Service {
     // Nothing belongs to a connection of this socket.
   }
 
-  async #configure({ databaseName, sessionQueryTimeoutMs }: ConfigureCommand): Promise<object> {
-    const { platform, sessionWatch } = this.#options
-    await platform.rename(databaseName)
-    sessionWatch.limitMs = sessionQueryTimeoutMs
+  async #configure(command: ConfigureCommand): Promise<object> {
+    const { platform, sessionWatch, quota, quotaWatch } = this.#options
+    this.#leadership.admit(command)
+    quota.maxSizeMb = command.maxSizeMb
+    quota.diskFull = command.readOnly === 'disk'
+    sessionWatch.limitMs = command.sessionQueryTimeoutMs
+    await platform.rename(command.databaseName)
+    await quotaWatch.look()
     return {}
   }
 
   async #setPassword(command: PasswordCommand): Promise<object> {
+    this.#leadership.admit(command)
     await this.#options.platform.setPassword(command)
     return {}
   }

@@ -21,22 +21,24 @@ import { ANSWER_BYTES_MAX } from './engine/answer.ts'
 import { Engine } from './engine/engine.ts'
 import { Platform } from './engine/platform.ts'
 import { Quota } from './engine/quota.ts'
+import { QuotaWatch } from './engine/quota-watch.ts'
 import { SessionWatch } from './engine/session-watch.ts'
 import { Sessions } from './engine/sessions.ts'
 import { Watchdog } from './engine/watchdog.ts'
 import { checkFolder, type Folder, removeStale } from './folder.ts'
 import { lockFolder } from './folder-lock.ts'
 import { Lane } from './lane/lane.ts'
+import { Notices } from './notices.ts'
 import { giveUpRoot } from './run-as.ts'
 import { findBinaries } from './server/binaries.ts'
 import { createData, dataMajor, writeAccessRules } from './server/data-directory.ts'
 import { DatabaseName } from './server/database-name.ts'
+import { LiveSettings } from './server/live-settings.ts'
 import { Server } from './server/server.ts'
 import { sessionsMax, settings } from './server/settings.ts'
 
 /** What may run on after the wish to stop, before the server is asked to end. */
 const DRAIN_MS = 800
-const MEASURE_EVERY_MS = 2000
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 /** What a signal does; handlers are never exchanged, since a signal between two of them would be lost. */
@@ -49,7 +51,9 @@ async function main(): Promise<void> {
   const config = readConfig()
   giveUpRoot(config)
   const folder = checkFolder(config)
-  const { server, settled, version } = await startServer(config, folder)
+  const notices = new Notices()
+  const live = new LiveSettings(folder.data)
+  const { server, settled, version } = await startServer(config, folder, live, notices)
   let stopping = false
   void server.exited.then((exit) => {
     if (stopping) return
@@ -60,7 +64,7 @@ async function main(): Promise<void> {
   const platform = new Platform(folder.serverSocket, name)
   await platform.ready()
   await Promise.all([settled, platform.restoreGrants()])
-  const worker = await serve(config, folder, { server, platform, name, version })
+  const worker = await serve(config, folder, { server, platform, name, version, live, notices })
   onStop = (signal) => {
     if (stopping) return
     stopping = true
@@ -69,7 +73,7 @@ async function main(): Promise<void> {
   log('info', 'ready', worker.report)
 }
 
-async function startServer(config: Config, folder: Folder) {
+async function startServer(config: Config, folder: Folder, live: LiveSettings, notices: Notices) {
   const lock = await lockFolder(folder)
   const made = dataMajor(folder.data)
   const binaries = findBinaries({ dir: config.binDir, major: made })
@@ -83,13 +87,20 @@ async function startServer(config: Config, folder: Folder) {
   removeStale(folder)
   writeAccessRules(folder.data)
   const { memoryMb, maxSizeMb, contained } = config
+  try {
+    live.write({ maxSizeMb, readOnly: false })
+  } catch (error) {
+    // Those of the last start serve until there is room.
+    log('warn', 'the settings could not be written', errorFields(error))
+  }
   const { major } = binaries
   const server = new Server({
     binaries,
     data: folder.data,
-    settings: settings({ memoryMb, maxSizeMb, socketDir: folder.runDir, major, contained }),
+    settings: settings({ memoryMb, socketDir: folder.runDir, major, contained }),
     memoryMb,
     lockFd: lock.fd,
+    onDiskFull: () => notices.diskFull(),
   })
   return { server, settled: settle(), version: binaries.version }
 }
@@ -99,6 +110,8 @@ interface Parts {
   readonly platform: Platform
   readonly name: DatabaseName
   readonly version: string
+  readonly live: LiveSettings
+  readonly notices: Notices
 }
 
 interface Running {
@@ -110,7 +123,7 @@ interface Running {
 }
 
 async function serve(config: Config, folder: Folder, parts: Parts): Promise<Running> {
-  const { server, platform, name, version } = parts
+  const { server, platform, name, version, live, notices } = parts
   const identity: Identity = {
     databaseId: config.databaseId,
     workerId: randomUUID(),
@@ -126,7 +139,18 @@ async function serve(config: Config, folder: Folder, parts: Parts): Promise<Runn
   })
   const quota = new Quota(folder.data, config.maxSizeMb)
   const watchdog = new Watchdog(platform, () => server.kill())
-  watchQuota(quota, watchdog)
+  const quotaWatch = new QuotaWatch({
+    quota,
+    platform,
+    watchdog,
+    saveSettings: async () => {
+      const { maxSizeMb, refusal } = quota
+      if (live.write({ maxSizeMb, readOnly: refusal !== null }))
+        await platform.command('select pg_catalog.pg_reload_conf()')
+    },
+    notify: (notice) => notices.send(notice),
+  })
+  quotaWatch.start()
   const welcome = (lane: number | null) => (session: number) =>
     welcomeText(
       identity,
@@ -152,14 +176,14 @@ async function serve(config: Config, folder: Folder, parts: Parts): Promise<Runn
     sessionWatch: new SessionWatch(platform),
     watchdog,
     quota,
+    quotaWatch,
     contained: config.contained,
     serverPid: () => server.pid,
     welcome: welcome(null),
   })
-  const listeners = [
-    await listen(folder.sqlSocket, lane),
-    await listen(folder.controlSocket, control),
-  ]
+  const controlListener = await listen(folder.controlSocket, control)
+  notices.listener = controlListener
+  const listeners = [await listen(folder.sqlSocket, lane), controlListener]
   const report = {
     ...identity,
     engineVersion: version,
@@ -168,20 +192,6 @@ async function serve(config: Config, folder: Folder, parts: Parts): Promise<Runn
     startMs: uptimeMs(),
   }
   return { lane, sessions, platform, listeners, report }
-}
-
-/** While something runs, the data may grow. */
-function watchQuota(quota: Quota, watchdog: Watchdog): void {
-  let measuring = false
-  setInterval(() => {
-    const oldest = watchdog.oldest()
-    if (!oldest || measuring) return
-    measuring = true
-    void quota.measure().finally(() => {
-      measuring = false
-      if (quota.farExceeded) watchdog.trip(oldest, 'quota.exceeded')
-    })
-  }, MEASURE_EVERY_MS).unref()
 }
 
 async function stop(signal: string, running: Running, server: Server): Promise<void> {

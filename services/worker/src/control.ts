@@ -1,16 +1,19 @@
-import type { WorkerHealth, WorkerNotice } from '@db-forge/contract/wire'
+import type { ConfigureCommand, WorkerHealth, WorkerNotice } from '@db-forge/contract/wire'
 import { type Frame, FrameType } from '@db-forge/contract/wire/frame'
 import {
   type Connection,
   type Identity,
+  Leadership,
   type Listener,
   listen,
   parseCancel,
+  parseConfigure,
   WorkerFailure,
   welcomeText,
 } from '@db-forge/worker-kit'
 import type { Folder } from './folder.ts'
 import { folderSize } from './folder-size.ts'
+import type { FolderWatch } from './folder-watch.ts'
 import type { EngineName, Lanes } from './lanes.ts'
 import type { Watchdog } from './watchdog.ts'
 import type { WorkerState } from './worker-state.ts'
@@ -21,14 +24,20 @@ export interface ControlOptions {
   readonly folder: Folder
   readonly state: WorkerState
   readonly lanes: Lanes
+  readonly folderWatch: FolderWatch
   readonly watchdog: Watchdog
   readonly identity: Identity
   readonly engine: EngineName
 }
 
+interface Heeding extends ControlOptions {
+  readonly leadership: Leadership
+}
+
 /** Serves the control socket: answers at any time, whatever SQL runs. */
 export function serveControl(options: ControlOptions): Promise<Listener> {
   const { folder, state, lanes, identity, engine } = options
+  const leadership = new Leadership()
   return listen(folder.controlSocket, {
     databaseId: identity.databaseId,
     requestBytesMax: REQUEST_BYTES_MAX,
@@ -40,7 +49,7 @@ export function serveControl(options: ControlOptions): Promise<Listener> {
         session,
         clockMs: state.nowMs(),
       }),
-    receive: (frame, from) => receive(options, frame, from),
+    receive: (frame, from) => receive({ ...options, leadership }, frame, from),
     drained: () => undefined,
     closed: () => undefined,
   })
@@ -52,7 +61,7 @@ export function pushNotice(listener: Listener, notice: WorkerNotice): void {
     if (connection.greeted) connection.send(FrameType.notice, 0, JSON.stringify(notice))
 }
 
-function receive(options: ControlOptions, { type, id, payload }: Frame, from: Connection): void {
+function receive(options: Heeding, { type, id, payload }: Frame, from: Connection): void {
   switch (type) {
     case FrameType.health:
       from.send(FrameType.result, id, JSON.stringify(health(options)))
@@ -69,12 +78,26 @@ function receive(options: ControlOptions, { type, id, payload }: Frame, from: Co
         (error: unknown) => from.fail(id, error),
       )
       break
+    case FrameType.configure:
+      configure(options, parseConfigure(payload))
+      from.send(FrameType.result, id, '{}')
+      break
     default:
       throw new WorkerFailure(
         'request.invalid',
         `frames of type ${type} are not understood on this socket`,
       )
   }
+}
+
+/** Clients of other protocols there are none of here. */
+function configure(options: Heeding, command: ConfigureCommand): void {
+  const { state, folderWatch, watchdog, leadership } = options
+  leadership.admit(command)
+  state.maxSizeMb = command.maxSizeMb
+  state.diskFull = command.readOnly === 'disk'
+  folderWatch.lookNow()
+  watchdog.wake()
 }
 
 function health({ folder, state, lanes, watchdog }: ControlOptions): WorkerHealth {

@@ -8,11 +8,11 @@ const MB = 1024 * 1024
 const LOOK_EVERY_MS = 250
 const CHECKPOINT_EVERY_MS = 1000
 const WAL_BYTES_MAX = 64 * MB
+const DISK_FULL_EVERY_MS = 2000
 
 export interface FolderWatchOptions {
   readonly state: WorkerState
   readonly folder: Folder
-  readonly maxSizeMb: number
   /** Ends the request that has been running longest, and for so long at least; the writer's only where it may. */
   readonly endLongest: (forMs: number, writers: boolean) => void
   readonly notify: (notice: WorkerNotice) => void
@@ -25,15 +25,15 @@ export const folderBytesMax = (maxSizeMb: number): number => (2 * maxSizeMb + 64
 /** Looks how large the folder is while something runs, and does something about it. */
 export class FolderWatch {
   readonly #options: FolderWatchOptions
-  readonly #bytesMax: number
   #lookedMs = Number.NEGATIVE_INFINITY
   #checkpointMs = Number.NEGATIVE_INFINITY
   #lastBytes = 0
+  #folderLarge = false
   #walLarge = false
+  #diskFullMs = Number.NEGATIVE_INFINITY
 
   constructor(options: FolderWatchOptions) {
     this.#options = options
-    this.#bytesMax = folderBytesMax(options.maxSizeMb)
   }
 
   /** @returns whether something is to be done about it. */
@@ -41,19 +41,35 @@ export class FolderWatch {
     const { state } = this.#options
     const now = state.nowMs()
     if (now - this.#lookedMs >= LOOK_EVERY_MS) this.#look(now)
-    return state.overQuota || this.#walLarge
+    return this.#folderLarge || this.#walLarge
+  }
+
+  /** The limit has changed. */
+  lookNow(): void {
+    this.#look(this.#options.state.nowMs())
+  }
+
+  /** A lane was given no room. */
+  diskFull(): void {
+    const now = this.#options.state.nowMs()
+    if (now - this.#diskFullMs < DISK_FULL_EVERY_MS) return
+    this.#diskFullMs = now
+    this.#notify({ kind: 'disk.full', detail: 'the volume that holds the database is full' })
   }
 
   #look(now: number): void {
-    const { folder } = this.#options
+    const { folder, state } = this.#options
     this.#lookedMs = now
     const size = folderSize(folder)
-    const over = size.totalBytes > this.#bytesMax
+    this.#folderLarge = size.totalBytes > folderBytesMax(state.maxSizeMb)
+    // SQLite itself lets the data grow no further; they are larger where the limit has been lowered.
+    const over = this.#folderLarge || size.mainBytes > state.maxSizeMb * MB
     this.#tellOfWal(size)
     this.#tellOfQuota(size, over)
     if (over || this.#walLarge) this.#checkpoint(now)
     // A writer may be making room.
-    if (over) this.#options.endLongest(LOOK_EVERY_MS, size.totalBytes > this.#lastBytes)
+    if (this.#folderLarge)
+      this.#options.endLongest(LOOK_EVERY_MS, size.totalBytes > this.#lastBytes)
     this.#lastBytes = size.totalBytes
   }
 
@@ -72,7 +88,7 @@ export class FolderWatch {
     if (over === state.overQuota) return
     state.overQuota = over
     const detail = over
-      ? `the database's folder holds more than ${this.#bytesMax} bytes; nothing that grows is taken`
+      ? `the database takes more room than its ${state.maxSizeMb} MiB allow; nothing that grows is taken`
       : "the database's folder has room again"
     this.#notify({ kind: over ? 'quota.exceeded' : 'quota.ok', detail, bytes: totalBytes })
   }

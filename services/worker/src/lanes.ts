@@ -19,6 +19,8 @@ export interface LanesOptions {
   readonly identity: Identity
   /** A statement begins and nobody watches. */
   readonly onBusy: () => void
+  /** The volume gave a lane no room. */
+  readonly onDiskFull: () => void
   readonly onFailure: (error: unknown) => void
 }
 
@@ -112,14 +114,13 @@ export class Lanes {
 
   #begin(number: number): Lane {
     const { state, folder, config, identity, onFailure } = this.#options
-    const { maxSizeMb, memoryMb } = config
+    const { memoryMb } = config
     const workerData: SqlThreadData = {
       shared: state.shared,
       lane: number,
       databasePath: folder.database,
       socketPath: folder.laneSocket(number),
       identity,
-      maxSizeMb,
       memoryMb,
       idleMsMax: number > FIRST_READER ? READER_IDLE_MS : null,
     }
@@ -138,11 +139,12 @@ export class Lanes {
   }
 
   #follow(number: number, thread: Worker): Lane {
-    const { state, onBusy } = this.#options
+    const { state, onBusy, onDiskFull } = this.#options
     let stopped = () => {}
     const ready = new Promise<EngineName>((resolve, reject) => {
       thread.on('message', (message: FromSqlThread) => {
         if (message.type === 'busy') onBusy()
+        else if (message.type === 'diskFull') onDiskFull()
         else if (message.type === 'ready')
           resolve({ name: message.engineName, version: message.engineVersion })
         else if (message.type === 'refused')

@@ -35,6 +35,7 @@ async function main(): Promise<void> {
   setTempDir(folder.tempDir)
   const lock = lockFolder(folder.lock)
   removeStaleSockets(folder)
+  state.maxSizeMb = config.maxSizeMb
   const identity = {
     databaseId: config.databaseId,
     workerId: randomUUID(),
@@ -46,13 +47,13 @@ async function main(): Promise<void> {
     config,
     identity,
     onBusy: () => watchdog?.wake(),
+    onDiskFull: () => folderWatch.diskFull(),
     onFailure: fail,
   })
   const listeners: Listener[] = []
   const folderWatch = new FolderWatch({
     state,
     folder,
-    maxSizeMb: config.maxSizeMb,
     endLongest: (forMs, writers) => watchdog?.endLongest(forMs, writers),
     notify: (notice) => notify(lanes, listeners, notice),
     checkpoint: () => lanes.checkpoint(),
@@ -66,7 +67,15 @@ async function main(): Promise<void> {
   })
   watchdog = watching
   const engine = await lanes.start()
-  const control = await serveControl({ folder, state, lanes, watchdog: watching, identity, engine })
+  const control = await serveControl({
+    folder,
+    state,
+    lanes,
+    folderWatch,
+    watchdog: watching,
+    identity,
+    engine,
+  })
   listeners.push(control)
   let stopping = false
   onStop = (signal) => {

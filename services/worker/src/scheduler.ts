@@ -167,7 +167,8 @@ export class Scheduler {
     const { engine, runner } = this.#options
     if (runner.state.stopping) return
     this.#usedMs = runner.state.nowMs()
-    if (engine.overQuota !== runner.state.overQuota) engine.overQuota = runner.state.overQuota
+    engine.refusal = runner.state.refusal
+    engine.maxSizeMb = runner.state.maxSizeMb
     const taken = this.#take()
     const [first] = taken
     if (first && this.#isBatched(first)) this.#runBatch(taken)

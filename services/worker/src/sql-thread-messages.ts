@@ -8,7 +8,6 @@ export interface SqlThreadData {
   readonly databasePath: string
   readonly socketPath: string
   readonly identity: Identity
-  readonly maxSizeMb: number
   readonly memoryMb: number
   /** Ends by itself after so long without a request; null: never. */
   readonly idleMsMax: number | null
@@ -28,5 +27,7 @@ export type FromSqlThread =
   | { readonly type: 'refused'; readonly exitCode: number; readonly message: string }
   /** A statement begins and nobody watches. */
   | { readonly type: 'busy' }
+  /** The volume has no room. */
+  | { readonly type: 'diskFull' }
   /** The lane is closed; of the writer: all of the database is in its main file. */
   | { readonly type: 'stopped' }

@@ -20,6 +20,7 @@ beforeEach(() => {
   dir = temporaryFolder()
   threads = []
   state = new WorkerState()
+  state.maxSizeMb = 64
   mkdirSync(dirname(folderAt(dir.dir).lock), { recursive: true })
 })
 afterEach(async () => {
@@ -36,7 +37,6 @@ async function openLane(lane: number): Promise<{ thread: Worker; said: string[];
     databasePath: folder.database,
     socketPath: folder.laneSocket(lane),
     identity: { databaseId: DATABASE_ID, workerId: 'w', specHash: 'h' },
-    maxSizeMb: 64,
     memoryMb: 64,
     idleMsMax: lane > 1 ? IDLE_MS_MAX : null,
   }

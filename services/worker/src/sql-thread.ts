@@ -2,10 +2,12 @@
  * A thread that runs SQL: one lane. It owns its connections to the database and its own socket, so a query is never
  * copied between threads. All it shares with the control thread is the worker's state.
  */
+import { dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { type Listener, listen, StartError, welcomeText } from '@db-forge/worker-kit'
 import type { Engine } from './engine/engine.ts'
 import { SqliteEngine } from './engine/sqlite.ts'
+import { watchVolume } from './engine/volume.ts'
 import { Runner } from './runner.ts'
 import { Scheduler } from './scheduler.ts'
 import type { FromSqlThread, SqlThreadData, ToSqlThread } from './sql-thread-messages.ts'
@@ -20,11 +22,12 @@ interface Lane {
 }
 
 async function openLane(data: SqlThreadData): Promise<Lane> {
+  watchVolume(dirname(data.databasePath), () => tell({ type: 'diskFull' }))
   const { lane, identity, memoryMb } = data
   const state = new WorkerState(data.shared)
   const engine = new SqliteEngine({
     path: data.databasePath,
-    maxSizeMb: data.maxSizeMb,
+    maxSizeMb: state.maxSizeMb,
     memoryMb,
     role: lane === 0 ? 'writer' : 'reader',
   })

@@ -2,6 +2,7 @@
  * What all threads of a worker know of each other without asking: a few words of shared memory. Times are
  * milliseconds of the kernel's monotonic clock, which is the same in all threads.
  */
+import type { Refusal } from './engine/engine.ts'
 import { LANE_BYTES, LaneClock } from './lane-clock.ts'
 
 /** Numbers of lanes end here. */
@@ -15,6 +16,8 @@ const OVER_QUOTA = 2
 const SESSIONS = 3
 const READ_TRANSACTIONS = 4
 const LARGE_REQUEST = 5
+const DISK_FULL = 6
+const MAX_SIZE_MB = 7
 const WORDS = 8
 const WORDS_BYTES = WORDS * 4
 
@@ -57,13 +60,37 @@ export class WorkerState {
     this.#set(STOPPING, true)
   }
 
-  /** The folder is larger than it may be. */
+  /** The folder, or the data in it, is larger than it may be. */
   get overQuota(): boolean {
     return this.#is(OVER_QUOTA)
   }
 
   set overQuota(yes: boolean) {
     this.#set(OVER_QUOTA, yes)
+  }
+
+  /** The volume has no room for what grows. */
+  get diskFull(): boolean {
+    return this.#is(DISK_FULL)
+  }
+
+  set diskFull(yes: boolean) {
+    this.#set(DISK_FULL, yes)
+  }
+
+  /** Why nothing that grows is run; null while it is. */
+  get refusal(): Refusal | null {
+    if (this.overQuota) return 'quota'
+    return this.diskFull ? 'disk' : null
+  }
+
+  /** What the data may take. */
+  get maxSizeMb(): number {
+    return Atomics.load(this.#words, MAX_SIZE_MB)
+  }
+
+  set maxSizeMb(megabytes: number) {
+    Atomics.store(this.#words, MAX_SIZE_MB, megabytes)
   }
 
   /** @returns the number of a connection to one of the sockets, another one each time. */

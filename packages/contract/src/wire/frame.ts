@@ -10,7 +10,7 @@ export const FRAME_HEADER_BYTES = 9
 /** Largest frame either side accepts; a peer that announces more is cut off. */
 export const FRAME_BYTES_MAX = 64 * 1024 * 1024
 /** Rises when frames or messages change incompatibly; both sides refuse another version. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 export const FrameType = {
   /** gateway → worker, first frame of a connection: Hello. */

@@ -90,15 +90,22 @@ export interface CancelCommand {
   readonly id: number
 }
 
-/** What clients that speak the engine's own protocol meet; told at each connection, and whenever it changes. */
+/** What a worker goes by while it runs; told at each connection, and whenever it changes. */
 export interface ConfigureCommand {
-  /** The name that they find the database under. */
+  /** Which term of leadership it is told in; workers heed only the highest that they have been told. */
+  readonly term: number
+  readonly maxSizeMb: number
+  /** Why nothing that grows is taken, whatever the database's own size: the volume has no room. */
+  readonly readOnly: 'disk' | null
+  /** The name that clients of the engine's own protocol find the database under. */
   readonly databaseName: string
   /** Milliseconds that a statement of theirs may take; 0 for no limit. */
   readonly sessionQueryTimeoutMs: number
 }
 
 export interface PasswordCommand {
+  /** Null where another gateway leads: whoever is signed in there may ask for a password all the same. */
+  readonly term: number | null
   readonly role: ConnectionRole
   /** `SCRAM-SHA-256$…` as PostgreSQL keeps it: the password itself cannot be had from it. */
   readonly verifier: string
@@ -134,8 +141,11 @@ export const WorkerHealth = z.object({
 export type WorkerHealth = z.output<typeof WorkerHealth>
 
 export const WorkerNotice = z.object({
-  /** `wal.large`: a reader keeps the write-ahead log from being reused. */
-  kind: z.enum(['wal.large', 'wal.ok', 'quota.exceeded', 'quota.ok']),
+  /**
+   * `wal.large`: a reader keeps the write-ahead log from being reused. `disk.full`: the volume has given the database no
+   * room.
+   */
+  kind: z.enum(['wal.large', 'wal.ok', 'quota.exceeded', 'quota.ok', 'disk.full']),
   detail: z.string().max(1000),
   bytes: z.int().optional(),
 })

@@ -1,18 +1,34 @@
 'use client'
 
 import type { Database } from '@db-forge/contract'
-import type { ReactNode } from 'react'
+import dynamic from 'next/dynamic'
+import { type ReactNode, useState } from 'react'
 import { CopyButton } from '@/components/copyable'
 import { EngineMark } from '@/components/databases/engine-mark'
 import { StateBadge } from '@/components/databases/state-badge'
+import { Button } from '@/components/ui/button'
 import { Card } from '@/components/ui/card'
 import { formatMebibytes, formatMilliseconds, formatMoment } from '@/lib/format'
+
+const LimitsDialog = dynamic(
+  () => import('./limits-dialog').then((module) => module.LimitsDialog),
+  { ssr: false },
+)
 
 export function FactsCard({ database }: { readonly database: Database }) {
   const { id, state, desired, reason, engine, runtime, limits, createdAt, updatedAt, revision } =
     database
+  const [changing, setChanging] = useState(false)
   return (
-    <Card title="Details">
+    <Card
+      title="Details"
+      actions={
+        <Button size="sm" onClick={() => setChanging(true)}>
+          Change limits
+        </Button>
+      }
+    >
+      {changing ? <LimitsDialog database={database} onClose={() => setChanging(false)} /> : null}
       <dl className="divide-y">
         <Fact name="State">
           <StateBadge state={state} />
@@ -27,6 +43,9 @@ export function FactsCard({ database }: { readonly database: Database }) {
         <Fact name="Memory limit">{formatMebibytes(limits.memoryMb)}</Fact>
         <Fact name="Data limit">{formatMebibytes(limits.maxSizeMb)}</Fact>
         <Fact name="Query limit">{formatMilliseconds(limits.queryTimeoutMs)}</Fact>
+        {engine === 'postgres' && limits.connectionsMax !== null ? (
+          <Fact name="Sessions">{limits.connectionsMax} at most</Fact>
+        ) : null}
         {engine === 'postgres' ? (
           <Fact name="Session limit">
             {limits.sessionQueryTimeoutMs > 0

@@ -5,18 +5,17 @@ import type {
   DatabaseId,
   DatabaseName,
   DatabasePatch,
-  DatabaseSpawn,
   DatabaseState,
   DatabaseStats,
   EngineName,
-  ErrorCode,
+  LimitName,
   Limits,
   LogLine,
-  SpawnedDatabase,
+  PatchedDatabase,
 } from '@db-forge/contract'
 import type { z } from 'zod'
 import type { Clock } from '../clock.ts'
-import type { EngineRecipe, EngineRegistry } from '../engines/engine-recipe.ts'
+import type { EngineRegistry } from '../engines/engine-recipe.ts'
 import { RuntimeUnavailableError, type WorkerRuntime } from '../runtime/worker-runtime.ts'
 import {
   type DatabaseRow,
@@ -29,20 +28,14 @@ import type { Activity } from './activity.ts'
 import { AppError } from './app-error.ts'
 import type { Catalog } from './catalog.ts'
 import { CpuRate } from './cpu-rate.ts'
-import { newDatabaseId } from './database-id.ts'
+import type { Leadership } from './leadership.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import { changedLimits, howApplied, keepersOf, limitsOf, refuseTooLittle } from './limits.ts'
 import { appErrorOf } from './query-failure.ts'
-import { isSettled } from './reconciler.ts'
 import type { RunningQueries } from './running-queries.ts'
 import { newPassword, scramVerifier } from './scram-verifier.ts'
-import type { Telemetry } from './telemetry.ts'
-import type { WarmPool } from './warm-pool.ts'
 
 type Name = z.output<typeof DatabaseName>
-
-/** Of a name that is taken and given up again all the time. */
-const TRIES = 3
-const NEW_OWNER = { role: 'owner', endSessions: false } as const
 
 export interface DatabasesOptions {
   readonly catalog: Catalog
@@ -50,22 +43,14 @@ export interface DatabasesOptions {
   readonly lifecycle: Lifecycle
   readonly runtime: WorkerRuntime
   readonly engines: EngineRegistry
-  readonly telemetry: Telemetry
   readonly running: RunningQueries
   /** Bytes in a database's folder. */
   readonly diskUsage: (id: string) => Promise<number>
+  readonly leadership: Pick<Leadership, 'term'>
   readonly clock: Clock
   readonly activity: Pick<Activity, 'used'>
-  readonly pool: Pick<WarmPool, 'take' | 'giveBack' | 'claimed'>
   /** How long the data of a deleted database are kept. */
   readonly deletedKeptMs: number
-}
-
-/** A request that names itself, so that it can be told from another one for the same name. */
-export interface SpawnRequest {
-  readonly keyHash: string
-  /** It was begun before, by a gateway that has ended. */
-  readonly isRepeat: boolean
 }
 
 /** The use cases of a database's life. Every method throws AppError. */
@@ -105,39 +90,14 @@ export class Databases {
     }
   }
 
-  /** `created` is false when the database was there already, with the options given. */
-  async spawn(
-    name: Name,
-    options: DatabaseSpawn,
-    request: SpawnRequest | null = null,
-  ): Promise<{ created: boolean; database: SpawnedDatabase }> {
-    const existing = this.#o.catalog.findByName(name)
-    if (existing && request?.isRepeat && existing.origin === request.keyHash)
-      return { created: true, database: await this.#finishSpawn(existing) }
-    if (existing) return { created: false, database: await this.#adopt(existing, options) }
-    const startedAt = performance.now()
-    const engine = this.#o.engines[options.engine ?? 'sqlite']
-    refuseTooLittle(engine, options)
-    const outcome = (code: 'ok' | ErrorCode) =>
-      this.#o.telemetry.spawnFinished(engine.name, code, (performance.now() - startedAt) / 1000)
-    try {
-      const result = await this.#create(name, options, engine.name, request?.keyHash ?? null)
-      if (result.created) outcome('ok')
-      return result
-    } catch (error) {
-      outcome(error instanceof AppError ? error.code : 'server.internal')
-      throw error
-    }
-  }
-
-  async patch(name: Name, patch: DatabasePatch): Promise<Database> {
+  async patch(name: Name, patch: DatabasePatch): Promise<PatchedDatabase> {
     const row = this.require(name)
     refuseTooLittle(this.#o.engines[row.engine], patch)
     const limits = limitsOf(row.limits, patch)
-    const changed = await this.#o.catalog.updateIf(row.id, isLive, { limits })
-    if (changed && row.desired === 'running' && this.#concernsWorker(row, changed))
-      await this.#o.lifecycle.converge(row.id)
-    return this.get(name)
+    const changed = changedLimits(row.limits, limits)
+    const running = row.desired === 'running'
+    await this.#apply(row, limits, running ? changed : [])
+    return { ...this.get(name), applied: howApplied(changed, running) }
   }
 
   /** A new password, the one before being good no more. It is not kept. */
@@ -151,7 +111,8 @@ export class Databases {
     const password = newPassword()
     const link = await this.#o.lifecycle.link(row)
     const verifier = await scramVerifier(password)
-    await link.settings.setPassword({ ...options, verifier }).catch((error: unknown) => {
+    const command = { ...options, verifier, term: this.#o.leadership.term }
+    await link.settings.setPassword(command).catch((error: unknown) => {
       throw appErrorOf(error, SETTINGS_MS)
     })
     return this.#credentials(row, options.role, password)
@@ -280,93 +241,6 @@ export class Databases {
     }
   }
 
-  async #create(name: Name, options: DatabaseSpawn, engine: EngineName, origin: string | null) {
-    const { catalog, lifecycle, engines } = this.#o
-    const limits = limitsOf(engines[engine].defaultLimits, options)
-    for (let left = TRIES; ; left--) {
-      try {
-        const { row, isFresh } = await this.#insert(name, engine, limits, origin)
-        this.#o.activity.used(row.id)
-        const credentials = await this.#firstStart(row, isFresh)
-        return { created: true, database: { ...this.get(name), ...credentials } }
-      } catch (error) {
-        if (!(error instanceof NameTakenError)) throw error
-        const winner = await catalog.lookup(name)
-        // Who had the name may have given it up meanwhile.
-        if (!winner && left > 1) continue
-        if (!winner) throw new AppError('database.conflict', `“${name}” comes and goes`)
-        await lifecycle.converge(winner.id)
-        return { created: false, database: await this.#adopt(winner, options) }
-      }
-    }
-  }
-
-  /** With the id of a worker of the warm pool that has these limits, if there is one. @throws NameTakenError */
-  async #insert(name: Name, engine: EngineName, limits: Limits, origin: string | null) {
-    const { catalog, pool, engines } = this.#o
-    const draft = {
-      id: newDatabaseId(),
-      name,
-      engine,
-      engineVersion: null,
-      state: 'starting',
-      desired: 'running',
-      limits,
-      origin,
-    } as const
-    const isPooled =
-      this.#specHash({ ...draft, generation: 1 }) === poolHash(engines[engine], draft.id)
-    const slot = isPooled ? await pool.take(engine) : undefined
-    if (slot) {
-      const row = await catalog.claim({ ...draft, id: slot }).catch((error: unknown) => {
-        pool.giveBack(engine, slot)
-        throw error
-      })
-      pool.claimed(engine, slot)
-      if (row) return { row, isFresh: true }
-    }
-    return { row: await catalog.insert(draft), isFresh: false }
-  }
-
-  /** A spawn that fails leaves nothing behind: no row, and if the runtime answers no container or folder. */
-  async #firstStart(
-    row: DatabaseRow,
-    isFresh: boolean,
-  ): Promise<Pick<SpawnedDatabase, 'credentials'>> {
-    try {
-      await this.#o.lifecycle.converge(row.id, isFresh)
-    } catch (error) {
-      // Unless somebody else has brought it up meanwhile, and uses it.
-      await this.#takeBack(row.id, ({ state }) => state !== 'running')
-      throw error
-    }
-    if (!this.#o.engines[row.engine].hasSessions) return {}
-    try {
-      return { credentials: await this.renewPassword(row.name, NEW_OWNER) }
-    } catch (error) {
-      await this.#takeBack(row.id, () => true)
-      throw error
-    }
-  }
-
-  async #takeBack(id: DatabaseId, condition: (row: DatabaseRow) => boolean): Promise<void> {
-    const at = this.#o.clock.date().toISOString()
-    const taken = await this.#o.catalog.updateIf(id, (row) => isLive(row) && condition(row), {
-      desired: 'purged',
-      state: 'deleting',
-      deletedAt: at,
-      purgeAt: at,
-    })
-    if (taken) await this.#o.lifecycle.converge(id).catch(() => {})
-  }
-
-  /** A gateway made it and ended before it could say so; a password that it may have set has reached nobody. */
-  async #finishSpawn(row: DatabaseRow): Promise<SpawnedDatabase> {
-    const database = await this.#want(row.name, 'running')
-    if (!this.#o.engines[row.engine].hasSessions) return database
-    return { ...database, credentials: await this.renewPassword(row.name, NEW_OWNER) }
-  }
-
   async #purge(id: DatabaseId): Promise<void> {
     const purged = await this.#o.catalog.updateIf(id, ({ deletedAt }) => deletedAt !== null, {
       desired: 'purged',
@@ -381,15 +255,6 @@ export class Databases {
     if (row.desired !== 'running' && row.desired !== 'asleep')
       throw new AppError('database.stopped', `“${row.name}” is ${row.desired}; start it instead`)
     return row
-  }
-
-  /** Spawn of a name that exists: the same options, or a conflict; brings it up if it is not. */
-  async #adopt(row: DatabaseRow, options: DatabaseSpawn): Promise<Database> {
-    const different = differences(row, options)
-    if (different.length > 0)
-      throw new AppError('database.conflict', `“${row.name}” has another ${different.join(', ')}`)
-    if (!isSettled(row) || row.desired !== 'running') await this.#want(row.name, 'running')
-    return this.get(row.name)
   }
 
   async #want(name: Name, desired: 'running' | 'asleep' | 'stopped' | 'pruned'): Promise<Database> {
@@ -409,15 +274,18 @@ export class Databases {
     return { role, user: role, password, url: url?.href ?? null }
   }
 
-  #concernsWorker(before: DatabaseRow, after: DatabaseRow): boolean {
-    return (
-      this.#specHash(before) !== this.#specHash(after) ||
-      before.limits.sessionQueryTimeoutMs !== after.limits.sessionQueryTimeoutMs
-    )
-  }
-
-  #specHash(row: Pick<DatabaseRow, 'id' | 'engine' | 'limits' | 'generation'>): string {
-    return this.#o.engines[row.engine].workerSpec(row).hash
+  /** What neither the runtime nor the worker keeps, the gateway looks up each time. */
+  async #apply(row: DatabaseRow, limits: Limits, changed: readonly LimitName[]): Promise<void> {
+    const { catalog, lifecycle, leadership } = this.#o
+    const { byRuntime, byWorker } = keepersOf(changed)
+    // The gateway that leads sees to rows that are not settled; this one waits until they are.
+    const elsewhere = leadership.term === null && (byRuntime || byWorker)
+    await catalog.updateIf(row.id, isLive, elsewhere ? { limits, state: 'starting' } : { limits })
+    if (byRuntime || elsewhere) await lifecycle.converge(row.id)
+    else if (byWorker)
+      await lifecycle.reconfigure(row.id).catch((error: unknown) => {
+        throw appErrorOf(error, SETTINGS_MS)
+      })
   }
 
   #ask<T>(question: () => Promise<T>): Promise<T> {
@@ -428,39 +296,7 @@ export class Databases {
   }
 }
 
-const isLive = ({ deletedAt }: DatabaseRow) => deletedAt === null
-
-/** Of the workers that the warm pool keeps. */
-const poolHash = (recipe: EngineRecipe, id: DatabaseId) =>
-  recipe.workerSpec({ id, limits: recipe.defaultLimits, generation: 1 }).hash
-
-/** @throws AppError `request.invalid` for less memory than the engine can work with. */
-function refuseTooLittle({ name, memoryMbMin }: EngineRecipe, { memoryMb }: DatabasePatch): void {
-  if (memoryMb === undefined || memoryMb >= memoryMbMin) return
-  const detail = `at least ${memoryMbMin} for ${name}`
-  throw new AppError('request.invalid', `#/memoryMb: ${detail}`, {
-    extra: { errors: [{ pointer: '#/memoryMb', detail }] },
-  })
-}
-
-function limitsOf(base: Limits, changes: DatabasePatch): Limits {
-  return {
-    memoryMb: changes.memoryMb ?? base.memoryMb,
-    cpus: changes.cpus ?? base.cpus,
-    maxSizeMb: changes.maxSizeMb ?? base.maxSizeMb,
-    queryTimeoutMs: changes.queryTimeoutMs ?? base.queryTimeoutMs,
-    sessionQueryTimeoutMs: changes.sessionQueryTimeoutMs ?? base.sessionQueryTimeoutMs,
-    sleepAfterMs: changes.sleepAfterMs === undefined ? base.sleepAfterMs : changes.sleepAfterMs,
-  }
-}
-
-/** Only options that the caller gave are compared. */
-function differences(row: DatabaseRow, options: DatabaseSpawn): string[] {
-  const has: Record<string, unknown> = { engine: row.engine, ...row.limits }
-  return Object.entries(options)
-    .filter(([key, value]) => value !== undefined && has[key] !== value)
-    .map(([key]) => key)
-}
+export const isLive = ({ deletedAt }: DatabaseRow) => deletedAt === null
 
 const writeCursor = (name: string) => Buffer.from(name).toString('base64url')
 const readCursor = (cursor: string) => Buffer.from(cursor, 'base64url').toString()

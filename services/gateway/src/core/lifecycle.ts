@@ -85,6 +85,11 @@ export class Lifecycle {
     }
   }
 
+  /** Tells the worker what it goes by now; one that is not connected is told as soon as it is. */
+  reconfigure(id: DatabaseId): Promise<void> {
+    return this.#o.reconciler.reconfigure(id)
+  }
+
   /** Ends the worker and has another one take its place; whoever dies in between, the row says so. */
   async restart(id: DatabaseId): Promise<void> {
     const row = this.#o.catalog.get(id)
@@ -284,7 +289,10 @@ export class Lifecycle {
   }
 
   #onEvent(event: WorkerEvent): void {
-    if (event.type === 'gap') return this.#o.onGap()
+    if (event.type === 'gap') {
+      this.#o.onGap()
+      return
+    }
     const row = this.#o.catalog.get(event.databaseId)
     if (!row || event.type === 'started') return
     this.#o.log.info({ databaseId: row.id, event: event.type }, 'worker event')

@@ -1,17 +1,17 @@
-import { statfs } from 'node:fs/promises'
 import type { Discovery, Health, HealthCheck, PlatformStats } from '@db-forge/contract'
 import type { WorkerRuntime } from '../runtime/worker-runtime.ts'
 import type { MetadataStore } from '../store/metadata-store.ts'
 import type { Catalog } from './catalog.ts'
+import type { DiskGuard } from './disk-guard.ts'
 
 const CHECK_TIMEOUT_MS = 2000
-/** Below this share of free space the volume is a warning; below the floor, an error. */
+/** Below this share of free space the volume is a warning; below its floor, an error. */
 const DISK_WARNING = 0.1
-const DISK_FLOOR_BYTES = 64 * 1024 * 1024
+const MIB = 1024 * 1024
 
 export interface PlatformOptions {
   readonly version: string
-  readonly dataDir: string
+  readonly disk: Pick<DiskGuard, 'volume'>
   readonly store: MetadataStore
   readonly runtime: WorkerRuntime
   readonly runtimeReason: string
@@ -50,6 +50,12 @@ export class Platform {
     }
   }
 
+  /** Whether requests should be sent here. On a full volume they should: databases are still read. */
+  async isReady(): Promise<boolean> {
+    const { store, runtime } = (await this.health()).checks
+    return store.status !== 'error' && runtime.status !== 'error'
+  }
+
   async stats(): Promise<PlatformStats> {
     const all = this.#o.catalog.all()
     const rows = all.filter(({ deletedAt }) => deletedAt === null)
@@ -77,7 +83,7 @@ export class Platform {
         cpuSeconds: (cpu.user + cpu.system) / 1e6,
         leads: this.#o.leads(),
       },
-      disk: await this.#disk(),
+      disk: await this.#o.disk.volume(),
       requests: this.#o.requests(),
     }
   }
@@ -105,16 +111,15 @@ export class Platform {
     return `${this.#o.runtime.kind}: ${this.#o.runtime.isolation}`
   }
 
-  async #disk(): Promise<PlatformStats['disk']> {
-    const { bsize, blocks, bavail } = await statfs(this.#o.dataDir)
-    return { totalBytes: bsize * blocks, freeBytes: bsize * bavail }
-  }
-
   async #checkDisk(): Promise<HealthCheck> {
-    const { totalBytes, freeBytes } = await this.#disk()
-    const detail = `${Math.round(freeBytes / 1024 / 1024)} MiB free`
-    if (freeBytes < DISK_FLOOR_BYTES) return { status: 'error', detail }
-    return { status: freeBytes < totalBytes * DISK_WARNING ? 'warning' : 'ok', detail }
+    const { totalBytes, freeBytes, floorBytes, readOnly } = await this.#o.disk.volume()
+    const free = `${Math.round(freeBytes / MIB)} MiB free`
+    if (readOnly)
+      return {
+        status: 'error',
+        detail: `${free}, of which ${Math.ceil(floorBytes / MIB)} MiB are to stay free: databases only read`,
+      }
+    return { status: freeBytes < totalBytes * DISK_WARNING ? 'warning' : 'ok', detail: free }
   }
 }
 

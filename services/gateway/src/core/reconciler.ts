@@ -7,6 +7,7 @@ import {
   WorkerStartError,
 } from '../runtime/worker-runtime.ts'
 import type { DatabaseRow } from '../store/metadata-store.ts'
+import { WorkerFailure } from '../worker-link/link-errors.ts'
 import type { WorkerLink } from '../worker-link/worker-link.ts'
 import type { WorkerLinks } from '../worker-link/worker-links.ts'
 import { AppError } from './app-error.ts'
@@ -25,6 +26,8 @@ export interface ReconcilerOptions {
   readonly log: CoreLog
   /** Runs `start` once there may be one more worker. @throws AppError `platform.full` */
   readonly withRoom: (id: DatabaseId, start: () => Promise<void>) => Promise<void>
+  /** Why workers take nothing that grows. */
+  readonly readOnly: () => 'disk' | null
   /** Whether a client has work under way in it. */
   readonly isBusy: (id: DatabaseId) => boolean
 }
@@ -94,15 +97,29 @@ export class Reconciler {
     await step(() => catalog.update(row.id, { state: 'running', reason: null, engineVersion }))
   }
 
-  /** Tells a worker that clients of other protocols reach what they are to meet. */
+  /** Tells the worker what it goes by now; one that is not connected is told as soon as it is. */
+  async reconfigure(id: DatabaseId): Promise<void> {
+    const row = this.#o.catalog.get(id)
+    const link = this.#o.links.current(id)
+    if (row && link && this.#o.leadership.term !== null) await this.#configure(link, row)
+  }
+
   async #connect(row: DatabaseRow): Promise<WorkerLink> {
     const link = await this.#o.links.connect(row.id)
-    if (this.#o.engines[row.engine].hasSessions)
-      await link.settings.configure({
-        databaseName: row.name,
-        sessionQueryTimeoutMs: row.limits.sessionQueryTimeoutMs,
-      })
+    await this.#configure(link, row)
     return link
+  }
+
+  async #configure(link: WorkerLink, { name, limits }: DatabaseRow): Promise<void> {
+    const { term } = this.#o.leadership
+    if (term === null) throw new NotLeadingError()
+    await link.settings.configure({
+      term,
+      maxSizeMb: limits.maxSizeMb,
+      readOnly: this.#o.readOnly(),
+      databaseName: name,
+      sessionQueryTimeoutMs: limits.sessionQueryTimeoutMs,
+    })
   }
 
   /** Whoever has come in since it was found idle is not disturbed. */
@@ -143,7 +160,7 @@ export class Reconciler {
       try {
         return await act()
       } catch (error) {
-        if (leadership.term !== term) throw new NotLeadingError()
+        if (leadership.term !== term || isStale(error)) throw new NotLeadingError()
         throw await this.#failure(id, error)
       }
     }
@@ -166,6 +183,10 @@ export class Reconciler {
     })
   }
 }
+
+/** The worker has been told by a gateway that came to lead since. */
+const isStale = (error: unknown): boolean =>
+  error instanceof WorkerFailure && error.failure.code === 'gateway.stale'
 
 type Step = <T>(act: () => Promise<T>) => Promise<T>
 

@@ -43,7 +43,7 @@ export class Resync {
   request(): void {
     if (this.#closed) return
     this.#cancel?.()
-    if (this.#running) this.#again = true
+    this.#again = this.#running !== undefined
     this.#running ??= this.#runUntilDone().finally(() => {
       this.#running = undefined
       if (!this.#closed) this.#cancel = this.#o.clock.after(EVERY_MS, () => this.request())

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Limits } from '@db-forge/contract'
 import { clientSessionsMax, POSTGRES_SOCKET } from '@db-forge/contract/wire'
 import type { EngineRegistry } from '../engines/engine-recipe.ts'
 import type { DatabaseRow } from '../store/metadata-store.ts'
@@ -25,6 +26,10 @@ export interface SessionTargetsOptions {
   readonly runDirOf: (id: DatabaseRow['id']) => string
 }
 
+/** However many are wanted, the server has room for no more than its memory allows. */
+const sessionsMaxOf = ({ memoryMb, connectionsMax }: Limits): number =>
+  Math.min(connectionsMax ?? Number.POSITIVE_INFINITY, clientSessionsMax(memoryMb))
+
 /** From a database's name to its server, which is started if it should run and does not. */
 export class SessionTargets {
   readonly #o: SessionTargetsOptions
@@ -44,7 +49,7 @@ export class SessionTargets {
       databaseId: row.id,
       socketPath: join(this.#o.runDirOf(row.id), POSTGRES_SOCKET),
       database: row.name,
-      sessionsMax: clientSessionsMax(row.limits.memoryMb),
+      sessionsMax: sessionsMaxOf(row.limits),
       used: () => this.#o.activity.used(row.id),
     }
   }

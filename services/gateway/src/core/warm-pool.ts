@@ -26,8 +26,8 @@ export interface WarmPoolOptions {
   readonly log: CoreLog
   /** How many are kept ready. */
   readonly targets: Readonly<Record<EngineName, number>>
-  /** False while the machine is short of memory: then none are kept. */
-  readonly hasMemory: () => Promise<boolean>
+  /** False while the machine is short of memory, or the volume of room: then none are kept. */
+  readonly hasRoom: () => Promise<boolean>
 }
 
 interface Shelf {
@@ -46,10 +46,11 @@ export class WarmPool {
   readonly #o: WarmPoolOptions
   readonly #shelves: ReadonlyMap<EngineName, Shelf>
   readonly #known = new Set<DatabaseId>()
+  /** Of those, what a spawn is about to claim. */
+  readonly #taken = new Set<DatabaseId>()
   /** Of those, what is to be removed, now or when it can be. */
   readonly #leaving = new Set<DatabaseId>()
   #filling: Promise<void> | undefined
-  #starting: Promise<void> | undefined
   #cancelLook: (() => void) | undefined
   #closed = false
 
@@ -65,30 +66,14 @@ export class WarmPool {
 
   /** Takes over what is there and goes on keeping the pool filled. Called when this gateway comes to lead. */
   start(): void {
-    this.#starting = this.#start()
-      .catch((error: unknown) => this.#o.log.error({ err: error }, 'the warm pool failed'))
-      .finally(() => {
-        this.#starting = undefined
-        this.fill()
-      })
-  }
-
-  async #start(): Promise<void> {
     for (const { ready } of this.#shelves.values()) ready.length = 0
-    const slots = await this.#o.store.slots.all()
-    for (const { id, state } of slots) {
-      this.#known.add(id)
-      if (state !== 'ready') this.#leaving.add(id)
-    }
-    for (const { id, engine, state } of slots)
-      if (state === 'ready') await this.#readopt(id, engine)
+    this.fill()
   }
 
   /** Workers stay; the next leader takes them over. */
   async close(): Promise<void> {
     this.#closed = true
     this.#cancelLook?.()
-    await this.#starting
     await this.#filling
   }
 
@@ -110,7 +95,10 @@ export class WarmPool {
     if (this.#o.leadership.term === null) return this.#takeElsewhere(engine)
     const ready = this.#shelves.get(engine)?.ready ?? []
     for (let id = ready.shift(); id; id = ready.shift()) {
-      if (this.#o.links.current(id)) return id
+      if (this.#o.links.current(id)) {
+        this.#taken.add(id)
+        return id
+      }
       this.#leaving.add(id)
     }
     return undefined
@@ -118,12 +106,13 @@ export class WarmPool {
 
   /** It was not claimed after all. */
   giveBack(engine: EngineName, id: DatabaseId): void {
-    if (this.#o.leadership.term !== null) this.#shelves.get(engine)?.ready.push(id)
+    if (this.#taken.delete(id)) this.#shelves.get(engine)?.ready.push(id)
   }
 
   /** It is a database now. */
   claimed(engine: EngineName, id: DatabaseId): void {
     this.#known.delete(id)
+    this.#taken.delete(id)
     const ready = this.#shelves.get(engine)?.ready
     const at = ready?.indexOf(id) ?? -1
     if (at >= 0) ready?.splice(at, 1)
@@ -142,7 +131,7 @@ export class WarmPool {
 
   /** Brings the pool to its size in the background. */
   fill(): void {
-    if (this.#closed || this.#starting || this.#o.leadership.term === null) return
+    if (this.#closed || this.#o.leadership.term === null) return
     this.#filling ??= this.#fill()
       .catch((error: unknown) => this.#o.log.error({ err: error }, 'the warm pool failed'))
       .finally(() => {
@@ -153,10 +142,11 @@ export class WarmPool {
   }
 
   async #fill(): Promise<void> {
+    await this.#takeOver()
     for (const id of this.#leaving) await this.#retire(id)
     for (const shelf of this.#shelves.values()) {
-      const hasMemory = await this.#o.hasMemory()
-      const target = hasMemory ? this.#o.targets[shelf.engine] : 0
+      const hasRoom = await this.#o.hasRoom()
+      const target = hasRoom ? this.#o.targets[shelf.engine] : 0
       while (shelf.ready.length > target) {
         const id = shelf.ready.pop()
         if (id) this.#leaving.add(id)
@@ -206,6 +196,25 @@ export class WarmPool {
         ? 'no workers of this engine are kept ready'
         : 'a worker for the warm pool did not start',
     )
+  }
+
+  /** Slots of who led before, who may only now have come to its end with one; and those that were claimed elsewhere. */
+  async #takeOver(): Promise<void> {
+    const slots = await this.#o.store.slots.all()
+    const readyNow = new Set(slots.filter(({ state }) => state === 'ready').map(({ id }) => id))
+    for (const shelf of this.#shelves.values()) {
+      const there = shelf.ready.filter((id) => readyNow.has(id))
+      shelf.ready.splice(0, shelf.ready.length, ...there)
+      for (const id of there) readyNow.delete(id)
+    }
+    const ids = new Set(slots.map(({ id }) => id))
+    for (const id of this.#known) if (!ids.has(id)) this.#known.delete(id)
+    for (const { id, engine, state } of slots) {
+      this.#known.add(id)
+      if (this.#taken.has(id) || this.#leaving.has(id)) continue
+      if (state !== 'ready') this.#leaving.add(id)
+      else if (readyNow.has(id)) await this.#readopt(id, engine)
+    }
   }
 
   /** A slot of the gateway before goes on if its worker is as it should be. */

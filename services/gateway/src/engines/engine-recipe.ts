@@ -23,12 +23,14 @@ export type EngineRegistry = Readonly<Record<EngineName, EngineRecipe>>
 export function engineRecipe(recipe: Omit<EngineRecipe, 'workerSpec'>): EngineRecipe {
   return {
     ...recipe,
-    workerSpec({ id, generation, limits: { memoryMb, cpus, maxSizeMb } }) {
-      const parts = JSON.stringify([recipe.name, generation, memoryMb, cpus, maxSizeMb])
+    workerSpec({ id, generation, limits: { memoryMb, cpus, maxSizeMb, pidsMax } }) {
+      // The other limits change while it runs.
+      const parts = JSON.stringify([recipe.name, memoryMb, generation])
       return {
         databaseId: id,
         engine: recipe.name,
-        limits: { memoryMb, cpus, maxSizeMb },
+        generation,
+        limits: { memoryMb, cpus, maxSizeMb, pidsMax },
         hash: createHash('sha256').update(parts).digest('hex').slice(0, 16),
       }
     },

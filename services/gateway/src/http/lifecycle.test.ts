@@ -133,12 +133,12 @@ describe('the life of a database', () => {
     await g.call('DELETE', '/admin/databases/back?force=true')
   })
 
-  test('new limits restart it and keep its data', async () => {
+  test('new limits keep its data', async () => {
     await spawn('limits')
     await sql('limits', 'create table t (x)')
-    expect(await g.call('PATCH', '/admin/databases/limits', { maxSizeMb: 77 })).toMatchObject({
+    expect(await g.call('PATCH', '/admin/databases/limits', { memoryMb: 77 })).toMatchObject({
       status: 200,
-      body: { state: 'running', limits: { maxSizeMb: 77 } },
+      body: { state: 'running', limits: { memoryMb: 77 }, applied: { restart: ['memoryMb'] } },
     })
     expect((await sql('limits', 'select count(*) as n from t')).status).toBe(200)
     expect(await g.problem('PATCH', '/admin/databases/limits', {})).toMatchObject({ status: 400 })

@@ -1,6 +1,7 @@
 import type { DatabaseState } from '@db-forge/contract'
 import type { FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { Volume } from '../core/disk-guard.ts'
 import type { Telemetry } from '../core/telemetry.ts'
 import type { PgTelemetry } from '../pg-port/pg-port.ts'
 import { DurationHistogram } from './duration-histogram.ts'
@@ -15,6 +16,7 @@ export interface LiveFigures {
   readonly databasesByState: () => ReadonlyMap<DatabaseState, number>
   readonly runningQueries: () => number
   readonly openCircuits: () => number
+  readonly volume: () => Promise<Volume>
 }
 
 /** Prometheus metrics of one gateway. Labels come from routes, codes and states alone, so their number is bounded. */
@@ -75,6 +77,27 @@ export class Metrics {
       registers,
       collect() {
         this.set(live.openCircuits())
+      },
+    })
+    new Gauge({
+      name: 'dbforge_volume_bytes',
+      help: 'The volume that holds the data: its size, what is free, what is to stay free, what is held back',
+      labelNames: ['what'],
+      registers,
+      async collect() {
+        const { totalBytes, freeBytes, floorBytes, ballastBytes } = await live.volume()
+        this.set({ what: 'total' }, totalBytes)
+        this.set({ what: 'free' }, freeBytes)
+        this.set({ what: 'floor' }, floorBytes)
+        this.set({ what: 'ballast' }, ballastBytes)
+      },
+    })
+    new Gauge({
+      name: 'dbforge_volume_read_only',
+      help: '1 while the volume has no room and databases only read',
+      registers,
+      async collect() {
+        this.set((await live.volume()).readOnly ? 1 : 0)
       },
     })
     const notices = new Counter({

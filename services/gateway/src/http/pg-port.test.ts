@@ -322,4 +322,18 @@ engineSuite('postgres', 'the port for clients', () => {
     await another.destroy()
     expect(await ended).toMatchObject({ code: '57P01' })
   })
+
+  test('a client wakes a database that sleeps, and keeps it awake while it is at work', async () => {
+    await spawn('dozy', { sleepAfterMs: 1000 })
+    const state = async () => (await g.call<Database>('GET', '/admin/databases/dozy')).body.state
+    const first = await signedIn('dozy')
+    await first.query('create table t as select 1 as x')
+    // Longer than it takes to fall asleep, and nothing is sent meanwhile.
+    await first.query('select pg_sleep(2.5)')
+    expect(await state()).toBe('running')
+    await expect.poll(state, { timeout: 10_000 }).toBe('asleep')
+    const second = await signedIn('dozy')
+    expect((await second.query('select x from t')).rows).toEqual([{ x: 1 }])
+    expect(await state()).toBe('running')
+  })
 })

@@ -17,6 +17,7 @@ import type { Idempotency } from '../core/idempotency.ts'
 import type { Jobs } from '../core/jobs.ts'
 import type { Platform } from '../core/platform.ts'
 import type { QueryPath } from '../core/query-path.ts'
+import type { Spawning } from '../core/spawning.ts'
 import type { Transactions } from '../core/transactions.ts'
 import type { EventBus } from '../events/event-bus.ts'
 import { registerAuth } from './auth.ts'
@@ -48,6 +49,7 @@ export interface ServerOptions {
   readonly catalog: Catalog
   readonly credentials: Credentials
   readonly databases: Databases
+  readonly spawning: Spawning
   readonly databaseJobs: DatabaseJobs
   readonly jobs: Jobs
   readonly idempotency: Idempotency

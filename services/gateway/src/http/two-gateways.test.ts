@@ -97,39 +97,40 @@ describe.skipIf(absent)(absent ? `two gateways: skipped, since ${absent}` : 'two
       await second.call('DELETE', '/admin/databases/both?force=true')
     }, 60_000)
 
-    test.each([
-      'leads',
-      'follows',
-    ])('the one that %s is killed in the middle of spawns; the other one makes all of them', async (which) => {
-      const [leads, follows] = await leader()
-      const [killed, left] = which === 'leads' ? [leads, follows] : [follows, leads]
-      const names = Array.from({ length: 12 }, (_, at) => `${which}-${at}`)
-      const spawned = names.map((name, at) =>
-        (at % 2 === 0 ? killed : left)
-          .call('POST', `/admin/databases/spawn/${name}`, {})
-          .catch(() => null),
-      )
-      await wait(150)
-      await killed.kill()
-      const answers = await Promise.all(spawned)
-      // Whoever had asked the one that was killed asks the other one.
-      const again = await Promise.all(
-        names.map((name, at) =>
-          answers[at]?.status === 201
-            ? answers[at]
-            : left.call('POST', `/admin/databases/spawn/${name}`, {}),
-        ),
-      )
-      expect(again.filter((answer) => answer.status > 201)).toEqual([])
-      for (const name of names)
-        expect(await sql(left, name, 'select 1')).toMatchObject({ status: 200 })
-      await killed.start()
-      for (const name of names)
-        expect(await sql(killed, name, 'select 1')).toMatchObject({ status: 200 })
-      await Promise.all(
-        names.map((name) => killed.call('DELETE', `/admin/databases/${name}?force=true`)),
-      )
-    }, 180_000)
+    test.each(['leads', 'follows'])(
+      'the one that %s is killed in the middle of spawns; the other one makes all of them',
+      async (which) => {
+        const [leads, follows] = await leader()
+        const [killed, left] = which === 'leads' ? [leads, follows] : [follows, leads]
+        const names = Array.from({ length: 12 }, (_, at) => `${which}-${at}`)
+        const spawned = names.map((name, at) =>
+          (at % 2 === 0 ? killed : left)
+            .call('POST', `/admin/databases/spawn/${name}`, {})
+            .catch(() => null),
+        )
+        await wait(150)
+        await killed.kill()
+        const answers = await Promise.all(spawned)
+        // Whoever had asked the one that was killed asks the other one.
+        const again = await Promise.all(
+          names.map((name, at) =>
+            answers[at]?.status === 201
+              ? answers[at]
+              : left.call('POST', `/admin/databases/spawn/${name}`, {}),
+          ),
+        )
+        expect(again.filter((answer) => answer.status > 201)).toEqual([])
+        for (const name of names)
+          expect(await sql(left, name, 'select 1')).toMatchObject({ status: 200 })
+        await killed.start()
+        for (const name of names)
+          expect(await sql(killed, name, 'select 1')).toMatchObject({ status: 200 })
+        await Promise.all(
+          names.map((name) => killed.call('DELETE', `/admin/databases/${name}?force=true`)),
+        )
+      },
+      180_000,
+    )
 
     test('one that stood still while it led does no harm when it goes on', async () => {
       const [leads, follows] = await leader()
@@ -137,8 +138,7 @@ describe.skipIf(absent)(absent ? `two gateways: skipped, since ${absent}` : 'two
       leads.signal('SIGSTOP')
       await expect
         .poll(
-          async () =>
-            (await follows.call<PlatformStats>('GET', '/admin/stats')).body.gateway.leads,
+          async () => (await follows.call<PlatformStats>('GET', '/admin/stats')).body.gateway.leads,
           { timeout: 30_000 },
         )
         .toBe(true)
@@ -147,9 +147,9 @@ describe.skipIf(absent)(absent ? `two gateways: skipped, since ${absent}` : 'two
       })
       leads.signal('SIGCONT')
       await wait(2000)
-      expect(
-        (await leads.call<PlatformStats>('GET', '/admin/stats')).body.gateway.leads,
-      ).toBe(false)
+      expect((await leads.call<PlatformStats>('GET', '/admin/stats')).body.gateway.leads).toBe(
+        false,
+      )
       for (const gateway of gateways)
         expect(await sql(gateway, 'still', 'select 1')).toMatchObject({ status: 200 })
     }, 90_000)

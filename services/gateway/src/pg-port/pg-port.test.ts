@@ -255,6 +255,25 @@ describe.skipIf(reason)('the PostgreSQL port', () => {
     })
   })
 
+  test('tells whether a client is at work, and that one has said something', async () => {
+    const { port, pgPort } = await open()
+    const before = used
+    const session = await connected(port)
+    await session.query('select 1')
+    expect(pgPort.isBusy('db_shop')).toBe(false)
+    await until(() => used > before)
+    const running = session.query('select pg_sleep(0.5)')
+    await until(() => pgPort.isBusy('db_shop'))
+    await running
+    expect(pgPort.isBusy('db_shop')).toBe(false)
+    await session.query('begin')
+    expect(pgPort.isBusy('db_shop')).toBe(true)
+    await session.query('rollback')
+    expect(pgPort.isBusy('db_shop')).toBe(false)
+    await session.end()
+    expect(pgPort.isBusy('db_nothing')).toBe(false)
+  })
+
   describe('refuses', () => {
     test('a wrong password and an unknown user alike', async () => {
       const { port } = await open()

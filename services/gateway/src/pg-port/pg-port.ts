@@ -246,7 +246,8 @@ export class PgPort {
 
   /** Whether a client waits for an answer of this database, or has a transaction open in it. */
   isBusy(databaseId: string): boolean {
-    for (const { server } of this.#sessions.get(databaseId) ?? []) if (!server.isAtRest) return true
+    for (const { server } of this.#sessions.get(databaseId) ?? [])
+      if (server.readiness !== 'idle') return true
     return false
   }
 
@@ -281,6 +282,8 @@ export class PgPort {
       session.asked = asked
       const bytes = session.client.bytesRead + session.socket.bytesRead
       if (bytes !== session.bytes) Object.assign(session, { bytes, quietSince: now })
+      // A statement may take its time.
+      else if (session.server.readiness === null) session.quietSince = now
       else if (idleTimeoutMs > 0 && now - session.quietSince > idleTimeoutMs)
         end(session, new PgRefusal('57P05', 'terminating connection due to idle-session timeout'))
     }

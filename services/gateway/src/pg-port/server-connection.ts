@@ -18,8 +18,8 @@ export class ServerConnection {
   take: TakeBytes | null = null
   /** Whether something may be said to the client in the server's name. */
   isAtMessageEnd = true
-  /** Whether all that the client said has been answered, and no transaction is open. */
-  isAtRest = true
+  /** Null while the client waits for an answer. */
+  readiness: 'idle' | 'in transaction' | null = 'idle'
   #buffer = Buffer.allocUnsafeSlow(READ_BYTES)
 
   constructor(path: string, client: Socket) {

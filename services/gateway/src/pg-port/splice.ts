@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { endsMessage, endsReadyAndIdle } from './message-end.ts'
+import { endsMessage, readiness } from './message-end.ts'
 import type { ServerConnection } from './server-connection.ts'
 
 /** How long the rest of what one side has sent may take to reach the other once the first is gone. */
@@ -9,13 +9,13 @@ const LINGER_MS = 10_000
 export function splice(client: Socket, server: ServerConnection): void {
   const { socket } = server
   client.on('data', (chunk) => {
-    server.isAtRest = false
+    server.readiness = null
     if (!socket.write(chunk)) client.pause()
   })
   socket.on('drain', () => client.resume())
   server.take = (bytes) => {
     server.isAtMessageEnd = endsMessage(bytes, server.isAtMessageEnd)
-    server.isAtRest = endsReadyAndIdle(bytes)
+    server.readiness = readiness(bytes)
     return client.write(bytes)
   }
   client.on('drain', () => socket.resume())

@@ -5,6 +5,7 @@ import type { DatabaseId } from '@db-forge/contract'
  * What lies where in the data folder:
  *
  *     .dbforge-volume-root     marker; a contained worker that can see it sees too much, and refuses to start
+ *     ballast                  room that is given back when the volume is full
  *     meta/                    the gateway's own store
  *     databases/{id}/          all that one worker may see: main.sqlite, run/ with its sockets
  *     workers/{id}.json        which workers run as plain processes; not beside the data, where a worker could write it

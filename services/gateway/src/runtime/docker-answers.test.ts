@@ -35,6 +35,7 @@ describe('a container', () => {
       ExitCode: 137,
       StartedAt: '2026-01-01T12:00:00.123456789Z',
     },
+    HostConfig: { NanoCpus: 5e8, PidsLimit: null },
     Mounts: [{ Type: 'tmpfs', Destination: '/tmp' }],
   }
 
@@ -47,6 +48,7 @@ describe('a container', () => {
       startedAt: new Date('2026-01-01T12:00:00.123Z'),
       exitCode: 137,
       oomKilled: true,
+      bounds: { NanoCpus: 5e8, PidsLimit: 0 },
       mounts: [{ source: '', destination: '/tmp' }],
     })
   })

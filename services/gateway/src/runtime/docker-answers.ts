@@ -15,11 +15,12 @@ const Inspected = z.object({
     ExitCode: z.int(),
     StartedAt: z.coerce.date(),
   }),
+  HostConfig: z.object({ NanoCpus: z.number().nullish(), PidsLimit: z.number().nullish() }),
   Mounts: z.array(z.object({ Source: z.string().optional(), Destination: z.string() })),
 })
 
 export function containerOf(answer: unknown): DockerContainer {
-  const { Id, Image, Config, State, Mounts } = Inspected.parse(answer)
+  const { Id, Image, Config, State, HostConfig, Mounts } = Inspected.parse(answer)
   return {
     id: Id,
     imageId: Image,
@@ -28,6 +29,7 @@ export function containerOf(answer: unknown): DockerContainer {
     startedAt: State.StartedAt,
     exitCode: State.Running || State.Status === 'created' ? null : State.ExitCode,
     oomKilled: State.OOMKilled,
+    bounds: { NanoCpus: HostConfig.NanoCpus ?? 0, PidsLimit: HostConfig.PidsLimit ?? 0 },
     mounts: Mounts.map(({ Source = '', Destination }) => ({
       source: Source,
       destination: Destination,

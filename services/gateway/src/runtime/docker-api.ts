@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { WorkerContainer } from './docker-spec.ts'
+import type { LiveBounds, WorkerContainer } from './docker-spec.ts'
 
 /** A container, as far as it matters here. */
 export interface DockerContainer {
@@ -11,6 +11,7 @@ export interface DockerContainer {
   /** Null before the first start. */
   readonly exitCode: number | null
   readonly oomKilled: boolean
+  readonly bounds: LiveBounds
   /** `source` is the path on Docker's host, for a volume too. */
   readonly mounts: readonly { readonly source: string; readonly destination: string }[]
 }
@@ -54,6 +55,8 @@ export interface DockerApi {
   /** False if the name is taken. */
   create(body: WorkerContainer): Promise<boolean>
   start(name: string): Promise<void>
+  /** Of a container, running or not. */
+  update(name: string, bounds: LiveBounds): Promise<void>
   stop(name: string, graceSeconds: number): Promise<void>
   /** Removes a container, running or not, and its anonymous volumes. */
   remove(name: string): Promise<void>

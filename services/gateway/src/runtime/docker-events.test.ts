@@ -25,13 +25,11 @@ test('a stream that breaks is opened again where it broke off, and nothing is to
   onTestFinished(() => end.abort())
   const seen: WorkerEvent[] = []
   let gaps = 0
-  void followEvents(
-    docker,
-    'label',
-    (told) => (told.type === 'gap' ? (gaps += 1) : seen.push(told)),
-    end.signal,
-    systemClock,
-  )
+  const listener = (told: WorkerEvent) => {
+    if (told.type === 'gap') gaps += 1
+    else seen.push(told)
+  }
+  void followEvents(docker, 'label', listener, end.signal, systemClock)
   await expect.poll(() => seen.length, { timeout: 5000 }).toBe(4)
   expect(seen).toEqual([
     { type: 'started', databaseId: ids[0] },

@@ -84,6 +84,15 @@ describe('the Docker runtime', () => {
     expect(docker.containers.get(name)).not.toBe(first)
   })
 
+  test('changes what Docker can change, and makes no other container for it', async () => {
+    await runtime.ensure(spec).catch(() => {})
+    const first = docker.containers.get(name)
+    const limits = { ...spec.limits, cpus: 2, pidsMax: 77 }
+    await runtime.ensure({ ...spec, limits }).catch(() => {})
+    expect(docker.containers.get(name)).toBe(first)
+    expect(first?.bounds).toEqual({ NanoCpus: 2e9, PidsLimit: 77 })
+  })
+
   test("hands on Docker's own words when it refuses to start", async () => {
     docker.start = async () => {
       throw new DockerRefusedError(500, 'no space left on device')

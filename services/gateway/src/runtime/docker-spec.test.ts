@@ -7,7 +7,8 @@ import type { WorkerSpec } from './worker-runtime.ts'
 const spec: WorkerSpec = {
   databaseId: 'db_7k2m9x4q1w8e',
   engine: 'sqlite',
-  limits: { memoryMb: 64, cpus: 1, maxSizeMb: 1024 },
+  limits: { memoryMb: 64, cpus: 1, maxSizeMb: 1024, pidsMax: null },
+  generation: 1,
   hash: '0123456789abcdef',
 }
 const placement: WorkerPlacement = {
@@ -35,6 +36,7 @@ const AllowedContainer = z.strictObject({
     'dev.dbforge.database-id': z.string().regex(/^db_[a-z0-9]{12}$/),
     'dev.dbforge.spec-hash': z.string().regex(/^[\w-]{1,64}$/),
     'dev.dbforge.engine': z.enum(['sqlite', 'postgres']),
+    'dev.dbforge.generation': z.string().regex(/^\d{1,16}$/),
     'dev.dbforge.form': z.string().regex(/^[0-9a-f]{16}$/),
   }),
   Tty: z.literal(false),
@@ -52,7 +54,7 @@ const AllowedContainer = z.strictObject({
     AutoRemove: z.literal(false),
     Init: z.literal(false),
     OomScoreAdj: z.literal(500),
-    PidsLimit: z.literal([64, 256]),
+    PidsLimit: z.int().positive(),
     LogConfig: z.strictObject({
       Type: z.literal('json-file'),
       Config: z.strictObject({ 'max-size': z.literal('1m'), 'max-file': z.literal('2') }),
@@ -62,7 +64,7 @@ const AllowedContainer = z.strictObject({
     NanoCpus: z.int().positive(),
     Ulimits: z.array(
       z.strictObject({
-        Name: z.enum(['nofile', 'core', 'fsize']),
+        Name: z.enum(['nofile', 'core']),
         Soft: z.int().nonnegative(),
         Hard: z.int().nonnegative(),
       }),
@@ -96,12 +98,15 @@ describe('the container of a worker', () => {
     expect(form({ ...spec }, { ...placement })).toBe(one)
     const others = [
       form({ ...spec, hash: 'other' }, placement),
-      form({ ...spec, limits: { ...spec.limits, cpus: 2 } }, placement),
+      form({ ...spec, limits: { ...spec.limits, memoryMb: 65 } }, placement),
+      form({ ...spec, generation: 2 }, placement),
       form(spec, { ...placement, uid: 1000 }),
       form(spec, { ...placement, image: 'other' }),
       form(spec, { ...placement, hostDir: `/mnt/${spec.databaseId}` }),
     ]
-    expect(new Set([one, ...others]).size).toBe(6)
+    expect(new Set([one, ...others]).size).toBe(7)
+    for (const changes of [{ cpus: 2 }, { pidsMax: 100 }, { maxSizeMb: 2048 }])
+      expect(form({ ...spec, limits: { ...spec.limits, ...changes } }, placement)).toBe(one)
   })
 
   test.each([
@@ -183,7 +188,13 @@ function hostile() {
       databaseId: id,
       engine: fc.oneof(named('sqlite'), fc.constant('postgres')),
       hash: named(spec.hash),
-      limits: fc.record({ memoryMb: number(64), cpus: number(1), maxSizeMb: number(100) }),
+      generation: number(1),
+      limits: fc.record({
+        memoryMb: number(64),
+        cpus: number(1),
+        maxSizeMb: number(100),
+        pidsMax: fc.oneof(fc.constant(null), number(64)),
+      }),
       extra: fc.anything(),
     }),
     placement: fc.record({

@@ -15,7 +15,8 @@ export const LABEL = {
   databaseId: 'dev.dbforge.database-id',
   specHash: 'dev.dbforge.spec-hash',
   engine: 'dev.dbforge.engine',
-  /** Hash of all the rest of the body: what differs in anything is replaced. */
+  generation: 'dev.dbforge.generation',
+  /** Hash of all of the body that cannot be changed while it runs: what differs in any of it is replaced. */
   form: 'dev.dbforge.form',
 } as const
 
@@ -37,11 +38,13 @@ const Input = z.object({
   spec: z.object({
     databaseId: id,
     engine: z.enum(['sqlite', 'postgres']),
+    generation: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
     hash: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
     limits: z.object({
       memoryMb: z.int().min(32).max(1_048_576),
       cpus: z.number().min(0.01).max(1024),
       maxSizeMb: z.int().min(1).max(16_777_216),
+      pidsMax: z.int().min(16).max(65_536).nullable(),
     }),
   }),
   placement: z.object({
@@ -76,6 +79,7 @@ export function workerContainer(spec: WorkerSpec, placement: WorkerPlacement) {
       [LABEL.databaseId]: s.databaseId,
       [LABEL.specHash]: s.hash,
       [LABEL.engine]: s.engine,
+      [LABEL.generation]: String(s.generation),
     },
     Tty: false,
     OpenStdin: false,
@@ -84,15 +88,36 @@ export function workerContainer(spec: WorkerSpec, placement: WorkerPlacement) {
     HostConfig: {
       ...confinement,
       ...bounds(s.limits),
-      PidsLimit: PIDS_MAX[s.engine],
+      ...liveBounds(s),
       Mounts: [ownFolder(p.hostDir)],
     },
   }
-  const form = createHash('sha256').update(JSON.stringify(container)).digest('hex').slice(0, 16)
-  return { ...container, Labels: { ...container.Labels, [LABEL.form]: form } }
+  return { ...container, Labels: { ...container.Labels, [LABEL.form]: formOf(container, s) } }
 }
 
 export type WorkerContainer = ReturnType<typeof workerContainer>
+
+/** Docker changes these while a container runs. */
+export interface LiveBounds {
+  readonly NanoCpus: number
+  readonly PidsLimit: number
+}
+
+const liveBounds = ({ engine, limits: { cpus, pidsMax } }: z.output<typeof Input>['spec']) => ({
+  NanoCpus: Math.round(cpus * 1e9),
+  PidsLimit: pidsMax ?? PIDS_MAX[engine],
+})
+
+/** Without what can be changed while it runs: by Docker, or, as the size of the data, by the worker itself. */
+function formOf(
+  { Env, HostConfig, ...rest }: { Env: readonly string[]; HostConfig: LiveBounds },
+  { limits }: z.output<typeof Input>['spec'],
+): string {
+  const { NanoCpus: _cpus, PidsLimit: _pids, ...fixed } = HostConfig
+  const size = `DBFORGE_MAX_SIZE_MB=${limits.maxSizeMb}`
+  const form = { ...rest, Env: Env.filter((one) => one !== size), HostConfig: fixed }
+  return createHash('sha256').update(JSON.stringify(form)).digest('hex').slice(0, 16)
+}
 
 /** A PostgreSQL server has a process for each connection. */
 const PIDS_MAX: Readonly<Record<EngineName, number>> = { sqlite: 64, postgres: 256 }
@@ -113,18 +138,18 @@ const confinement = {
   LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '2' } },
 }
 
-function bounds({ memoryMb, cpus, maxSizeMb }: WorkerSpec['limits']) {
+/**
+ * None for the size of a file: Docker cannot change it while a container runs, so a quota could not be raised, and it
+ * would not bound what many files take together. The worker sees to that, and the gateway to what stays free.
+ */
+function bounds({ memoryMb }: WorkerSpec['limits']) {
   const memory = memoryMb * MIB
-  // More than the worker itself allows its whole folder: a query that spills, or the log, may take much of that.
-  const fileBytesMax = (2 * maxSizeMb + 128) * MIB
   return {
     Memory: memory,
     MemorySwap: memory,
-    NanoCpus: Math.round(cpus * 1e9),
     Ulimits: [
       { Name: 'nofile', Soft: 1024, Hard: 1024 },
       { Name: 'core', Soft: 0, Hard: 0 },
-      { Name: 'fsize', Soft: fileBytesMax, Hard: fileBytesMax },
     ],
     // What lies in there counts as memory.
     Tmpfs: { '/tmp': `rw,noexec,nosuid,nodev,size=${Math.floor(memoryMb / 4)}m,mode=1777` },

@@ -84,7 +84,7 @@ describe.skipIf(absent)(absent ? `Docker: skipped, since ${absent}` : 'Docker', 
     }
 
     test('has no network, no privileges, a read-only root, its limits, and one mount', async () => {
-      const id = await ensured({ limits: { memoryMb: 80, cpus: 0.5, maxSizeMb: 8 } })
+      const id = await ensured({ limits: { memoryMb: 80, cpus: 0.5, maxSizeMb: 8, pidsMax: null } })
       const { HostConfig, Mounts, NetworkSettings, Config } = await container(id).inspect()
       expect(HostConfig).toMatchObject({
         NetworkMode: 'none',
@@ -112,6 +112,26 @@ describe.skipIf(absent)(absent ? `Docker: skipped, since ${absent}` : 'Docker', 
         }),
       ])
       expect(Config.User).toMatch(/^[1-9]\d*:[1-9]\d*$/)
+    })
+
+    test('goes on with another share of processors and another number of processes', async () => {
+      const id = await ensured()
+      const before = await container(id).inspect()
+      const limits = { ...testSpec(id).limits, cpus: 0.5, pidsMax: 99, maxSizeMb: 4096 }
+      await runtime.ensure(testSpec(id, { limits }))
+      const after = await container(id).inspect()
+      expect(after.HostConfig).toMatchObject({ NanoCpus: 5e8, PidsLimit: 99 })
+      expect([after.Id, after.State.StartedAt]).toEqual([before.Id, before.State.StartedAt])
+      expect(after.Config.Labels).toMatchObject({ 'dev.dbforge.generation': '1' })
+      const limit = await Promise.all(
+        ['', 'pids/'].map((at) =>
+          runIn(id, ['cat', `/sys/fs/cgroup/${at}pids.max`]).catch(() => ''),
+        ),
+      )
+      // As either version of cgroups has it.
+      expect(limit.join('')).toContain('99\n')
+      await runtime.ensure(testSpec(id, { limits: { ...limits, memoryMb: 96 }, hash: 'spec-two' }))
+      expect((await container(id).inspect()).Id).not.toBe(before.Id)
     })
 
     test('is held to that by the kernel', async () => {

@@ -217,11 +217,19 @@ export class DockerRuntime implements WorkerRuntime {
     const there = await this.#own(spec.databaseId)
     if (!there) return null
     const fits = there.labels[LABEL.form] === body.Labels[LABEL.form] && there.imageId === image.id
+    if (fits) await this.#rebound(there, body)
     if (fits && there.running && (await this.#answers(spec, opts))) return there
     await this.#stop(spec.databaseId)
     if (fits) return { ...there, running: false }
     await this.#remove(there)
     return null
+  }
+
+  /** Gives it the bounds that can be changed while it runs. */
+  async #rebound({ id, bounds }: DockerContainer, { HostConfig }: WorkerContainer): Promise<void> {
+    const { NanoCpus, PidsLimit } = HostConfig
+    if (bounds.NanoCpus === NanoCpus && bounds.PidsLimit === PidsLimit) return
+    await this.#docker.update(id, { NanoCpus, PidsLimit })
   }
 
   /** Null if there is none, or if it is another installation's. */

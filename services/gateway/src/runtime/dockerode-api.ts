@@ -10,7 +10,7 @@ import {
   DockerRefusedError,
   type DockerUsage,
 } from './docker-api.ts'
-import type { WorkerContainer } from './docker-spec.ts'
+import type { LiveBounds, WorkerContainer } from './docker-spec.ts'
 import { RuntimeUnavailableError } from './worker-runtime.ts'
 
 const PING_MS = 2_000
@@ -67,6 +67,11 @@ export class DockerodeApi implements DockerApi {
   async start(name: string): Promise<void> {
     const abortSignal = within(ANSWER_MS)
     await orElse(null, [304], answered(this.#docker.getContainer(name).start({ abortSignal })))
+  }
+
+  async update(name: string, bounds: LiveBounds): Promise<void> {
+    const abortSignal = within(ANSWER_MS)
+    await answered(this.#docker.getContainer(name).update({ ...bounds, abortSignal }))
   }
 
   async stop(name: string, graceSeconds: number): Promise<void> {

@@ -15,7 +15,7 @@ import { RuntimeUnavailableError, type WorkerRuntime, WorkerStartError } from '.
 /** What the kernel leaves for the path of a Unix socket; macOS has a little less. */
 const SOCKET_PATH_BYTES_MAX = process.platform === 'linux' ? 107 : 103
 const PROBE_READY_MS = 10_000
-const PROBE_LIMITS = { memoryMb: 64, cpus: 1, maxSizeMb: 16 }
+const PROBE_LIMITS = { memoryMb: 64, cpus: 1, maxSizeMb: 16, pidsMax: null }
 
 /** A worker in both of its forms. */
 export interface WorkerProgram {
@@ -129,7 +129,13 @@ async function probeOnce(
   if ((await readFile(memo, 'utf8').catch(() => '')) === now) return
   const databaseId = newProbeId()
   try {
-    await runtime.ensure({ databaseId, engine: 'sqlite', limits: PROBE_LIMITS, hash: 'probe' })
+    await runtime.ensure({
+      databaseId,
+      engine: 'sqlite',
+      generation: 0,
+      limits: PROBE_LIMITS,
+      hash: 'probe',
+    })
   } finally {
     await runtime.stop(databaseId, { graceMs: 0 })
     await runtime.remove(databaseId)

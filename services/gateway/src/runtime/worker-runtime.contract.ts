@@ -33,8 +33,8 @@ export function newTestId(): DatabaseId {
 
 export function testSpec(databaseId: DatabaseId, overrides: Partial<WorkerSpec> = {}): WorkerSpec {
   const { engine = 'sqlite' } = overrides
-  const limits = { memoryMb: engine === 'sqlite' ? 64 : 192, cpus: 1, maxSizeMb: 64 }
-  return { databaseId, engine, limits, hash: 'spec-one', ...overrides }
+  const limits = { memoryMb: engine === 'sqlite' ? 64 : 192, cpus: 1, maxSizeMb: 64, pidsMax: null }
+  return { databaseId, engine, generation: 1, limits, hash: 'spec-one', ...overrides }
 }
 
 export async function queryWorker(

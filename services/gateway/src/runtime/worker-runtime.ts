@@ -4,14 +4,22 @@ export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
-/** Everything needed to start one worker. Equal specs have equal `hash`, so `ensure` knows when to replace. */
+/**
+ * Everything needed to start one worker. Specs that one worker can fulfil after the other have equal `hash`, so `ensure`
+ * knows when to replace.
+ */
 export interface WorkerSpec {
   readonly databaseId: DatabaseId
   readonly engine: EngineName
+  /** Rises with each worker that is to replace another one. */
+  readonly generation: number
   readonly limits: {
     readonly memoryMb: number
     readonly cpus: number
+    /** What a worker goes by until it is told another size. */
     readonly maxSizeMb: number
+    /** Null for as many processes as the engine needs. */
+    readonly pidsMax: number | null
   }
   readonly hash: string
 }
@@ -80,7 +88,7 @@ export interface WorkerRuntime {
   readonly isolation: string
   /**
    * Converges on `spec`: makes the folder, creates, starts or replaces as needed. Resolves once the worker's
-   * sockets accept connections. An equal spec that runs already is left alone.
+   * sockets accept connections. A spec of the same hash that runs already goes on, with the limits that can be changed.
    * @throws WorkerStartError if the worker does not come up in time or exits.
    * @throws EngineUnavailableError if no worker of this engine can run here.
    */

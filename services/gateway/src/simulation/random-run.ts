@@ -16,9 +16,9 @@ export interface RandomReport {
  */
 export async function randomRun(seed: number, operationsPerClient = 12): Promise<RandomReport> {
   const scenario = new Scenario(seed, {
-    pool: seed % 3,
+    pool: Math.floor(seed / 3) % 4,
     runningMax: seed % 5 === 0 ? 2 : 100,
-    gateways: 1 + (seed % 3 === 0 ? 1 + (seed % 2) : 0),
+    gateways: 1 + (seed % 3),
     deletedKeptMs: seed % 4 === 0 ? 30_000 : 3_600_000,
   })
   const { scheduler } = scenario
@@ -68,7 +68,7 @@ async function torment(
     else if (draw < 0.25) world.breaksStarts = !world.breaksStarts
     else if (draw < 0.4 && container) world.end(container.name)
     else if (draw < 0.5 && container) world.remove(container.name)
-    else if (draw < 0.75 && scenario.living.length > 0) {
+    else if (draw < 0.7 && scenario.living.length > 0) {
       const gateway = scheduler.pick(scenario.living)
       gateway.crashIn = 1 + Math.floor(scheduler.random() * 40)
       await Promise.race([gateway.died, scheduler.sleep(5_000)])
@@ -76,7 +76,7 @@ async function torment(
         crashes.count += 1
         await scenario.replaceDead()
       }
-    } else if (draw < 0.85 && scenario.living.length > 0)
+    } else if (draw < 0.9 && scenario.living.length > 0)
       scheduler.pick(scenario.living).freeze(scheduler.random() * 20_000)
   }
 }

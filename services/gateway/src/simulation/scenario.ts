@@ -105,9 +105,9 @@ export class Scenario {
     const { databases } = gateway
     switch (operation) {
       case 'spawn':
-        return void (await databases.spawn(name, {}))
+        return void (await gateway.spawning.spawn(name, {}))
       case 'spawn with other limits':
-        return void (await databases.spawn(name, { memoryMb: 96 }))
+        return void (await gateway.spawning.spawn(name, { memoryMb: 96 }))
       case 'write':
         return this.#write(gateway, name)
       case 'stop':
@@ -116,7 +116,7 @@ export class Scenario {
       case 'sleep':
         return void (await databases[operation](name))
       case 'resize':
-        return void (await databases.patch(name, { memoryMb: this.scheduler.pick([96, 128, 160]) }))
+        return void (await databases.patch(name, { memoryMb: this.scheduler.pick([96, 160, 192]) }))
       case 'delete':
         return databases.delete(name)
       case 'purge':

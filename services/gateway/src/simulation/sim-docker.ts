@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { DockerApi, DockerContainer, DockerEvent } from '../runtime/docker-api.ts'
-import type { WorkerContainer } from '../runtime/docker-spec.ts'
+import type { LiveBounds, WorkerContainer } from '../runtime/docker-spec.ts'
 import { RuntimeUnavailableError } from '../runtime/worker-runtime.ts'
 import type { SimContainer, World } from './world.ts'
 
@@ -40,6 +40,13 @@ export class SimDocker implements DockerApi {
 
   start(name: string): Promise<void> {
     return this.#call('start', () => this.#world.start(name))
+  }
+
+  update(name: string, bounds: LiveBounds): Promise<void> {
+    return this.#call('update', () => {
+      const found = this.#world.find(name)
+      if (found) found.bounds = bounds
+    })
   }
 
   stop(name: string): Promise<void> {
@@ -105,7 +112,13 @@ export class SimDocker implements DockerApi {
   }
 }
 
-const present = ({ containerId, body, running, startedAt }: SimContainer): DockerContainer => ({
+const present = ({
+  containerId,
+  body,
+  bounds,
+  running,
+  startedAt,
+}: SimContainer): DockerContainer => ({
   id: containerId,
   imageId: 'image',
   labels: body.Labels,
@@ -113,5 +126,6 @@ const present = ({ containerId, body, running, startedAt }: SimContainer): Docke
   startedAt,
   exitCode: running ? null : 0,
   oomKilled: false,
+  bounds,
   mounts: [],
 })

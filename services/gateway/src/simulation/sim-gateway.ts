@@ -5,6 +5,7 @@ import { Catalog } from '../core/catalog.ts'
 import { Databases } from '../core/databases.ts'
 import { LeaseLeadership } from '../core/lease-leadership.ts'
 import { RunningQueries } from '../core/running-queries.ts'
+import { Spawning } from '../core/spawning.ts'
 import { engines } from '../engines/registry.ts'
 import type { EventBus } from '../events/event-bus.ts'
 import { type EventReference, referenceTo } from '../events/event-reference.ts'
@@ -42,6 +43,7 @@ const silent = { info() {}, warn() {}, error() {} }
  */
 export class SimGateway {
   readonly databases: Databases
+  readonly spawning: Spawning
   readonly died: Promise<void>
   /** What it has done, for whoever wants to know where it died. */
   readonly trail: string[] = []
@@ -108,24 +110,22 @@ export class SimGateway {
       leadership,
       clock,
       log: silent,
+      readOnly: () => null,
       availableMemory: async () => 1,
       isBusy: (id) => (this.#busy.get(id) ?? 0) > 0,
     })
     const { lifecycle, activity, pool } = this.#life
-    this.databases = new Databases({
+    const parts = {
       catalog: this.#catalog,
-      store,
-      lifecycle,
-      runtime,
-      engines,
+      ...{ store, lifecycle, runtime, engines, leadership, clock, activity, pool },
       telemetry: { queryFinished() {}, spawnFinished() {}, noticed() {} },
       running: new RunningQueries(),
       diskUsage: async () => 0,
-      clock,
-      activity,
-      pool,
+      disk: { refuseIfFull() {} },
       deletedKeptMs: settings.deletedKeptMs,
-    })
+    }
+    this.databases = new Databases(parts)
+    this.spawning = new Spawning({ ...parts, databases: this.databases })
     world.listeners.add(this.#onDockerEvent)
     world.gateways.add(this)
   }

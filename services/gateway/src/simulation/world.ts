@@ -1,7 +1,7 @@
 import type { DatabaseId } from '@db-forge/contract'
 import type { EventReference } from '../events/event-reference.ts'
 import type { DockerEvent } from '../runtime/docker-api.ts'
-import { LABEL, type WorkerContainer } from '../runtime/docker-spec.ts'
+import { LABEL, type LiveBounds, type WorkerContainer } from '../runtime/docker-spec.ts'
 import { KyselyStore } from '../store/kysely-store.ts'
 import type { MetadataStore } from '../store/metadata-store.ts'
 import { sqliteDialect } from '../store/sqlite-dialect.ts'
@@ -11,6 +11,7 @@ export interface SimContainer {
   readonly name: string
   readonly containerId: string
   readonly body: WorkerContainer
+  bounds: LiveBounds
   running: boolean
   startedAt: Date
 }
@@ -47,10 +48,12 @@ export class World {
     if (this.containers.has(body.name)) return false
     const containerId = `c${++this.#made}`
     const startedAt = this.scheduler.date()
+    const { NanoCpus, PidsLimit } = body.HostConfig
     this.containers.set(body.name, {
       name: body.name,
       containerId,
       body,
+      bounds: { NanoCpus, PidsLimit },
       running: false,
       startedAt,
     })

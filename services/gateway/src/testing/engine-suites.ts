@@ -13,7 +13,7 @@ export function engineSuite(engine: EngineName, name: string, body: () => void):
   describe.skipIf(absence !== null)(absence ? `${title}: skipped, since ${absence}` : title, body)
 }
 
-function postgresAbsence(): string | null {
+export function postgresAbsence(): string | null {
   try {
     findBinaries({ dir: null, major: null })
     return null

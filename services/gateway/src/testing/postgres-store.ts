@@ -29,13 +29,14 @@ export class StoreServer {
     return this.#started.sql(text, database)
   }
 
-  /** As a server that restarts would. @param most the oldest ones, if not all */
-  async endConnections(url: string, most = 1_000): Promise<void> {
-    await this.sql(
+  /** As a server that restarts would; how many there were. @param most the oldest ones, if not all */
+  async endConnections(url: string, most = 1_000): Promise<number> {
+    const ended = await this.sql(
       `select pg_terminate_backend(pid) from
          (select pid from pg_stat_activity where datname = '${databaseOf(url)}'
           order by backend_start limit ${most}) as ended`,
     )
+    return ended.length
   }
 
   get #started(): PostgresServer {

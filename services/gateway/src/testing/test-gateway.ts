@@ -53,6 +53,9 @@ export async function openTestGateway(env: Record<string, string> = {}): Promise
     DBFORGE_DATA_DIR: join(folder, 'data'),
     DBFORGE_SECRETS_DIR: join(folder, 'secrets'),
     DBFORGE_PG_PORT: 'off',
+    // Of the machine's volume, which is others' too.
+    DBFORGE_DISK_FLOOR_MB: '0',
+    DBFORGE_DISK_BALLAST_MB: '0',
     DBFORGE_POOL_SQLITE: '0',
     DBFORGE_POOL_POSTGRES: '0',
     PATH: process.env['PATH'] ?? '',

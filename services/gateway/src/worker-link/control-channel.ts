@@ -44,7 +44,7 @@ interface Question {
   readonly reject: (error: Error) => void
 }
 
-/** What clients of an engine's own protocol meet. Both @throws LateAnswerError, LinkDownError, WorkerFailure. */
+/** What a worker goes by while it runs. Both @throws LateAnswerError, LinkDownError, WorkerFailure. */
 export interface WorkerSettings {
   configure(command: ConfigureCommand): Promise<void>
   setPassword(command: PasswordCommand): Promise<void>

@@ -46,6 +46,7 @@ const WORKER_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'table.not_found',
   'transaction.not_found',
   'transaction.ended',
+  'gateway.stale',
   'server.internal',
 ])
 

@@ -12,7 +12,7 @@ import { refuseUnfit, rowsToAsk } from './first-word.ts'
 import type { Interrupt } from './interrupt.ts'
 import { bindingsOf } from './parameters.ts'
 import type { Platform } from './platform.ts'
-import type { Quota } from './quota.ts'
+import { makesRoom, type Quota } from './quota.ts'
 import type { Session, Sessions } from './sessions.ts'
 import { type Completion, type RowSink, runStatement, StatementError } from './statement.ts'
 import { TypeNames } from './type-names.ts'
@@ -46,10 +46,11 @@ export class Engine {
 
   /** JSON text of a QueryResult. */
   async query(command: QueryCommand, interrupt: Interrupt): Promise<Payload> {
-    this.check(command.sql, false)
+    const word = this.check(command.sql, false)
     const answer = new Answer({ ...limitsOf(command), bytesMax: ANSWER_BYTES_MAX })
     const role = command.readOnly ? READER : OWNER
     return this.borrow(role, interrupt, async (session) => {
+      this.restrain(session, [word])
       const startedAt = nowMs()
       const completion = await this.run(
         session,
@@ -65,15 +66,17 @@ export class Engine {
   /** JSON text of a BatchResult. */
   async batch(command: BatchCommand, interrupt: Interrupt): Promise<Payload> {
     const startedAt = nowMs()
-    for (const [index, { sql }] of command.statements.entries())
-      this.check(sql, false, { statement: index })
+    const words = command.statements.map(({ sql }, statement) =>
+      this.check(sql, false, { statement }),
+    )
     const mode = command.readOnly && command.transaction === 'write' ? 'read' : command.transaction
     const role = command.readOnly || mode === 'read' ? READER : OWNER
-    const results = await this.borrow(role, interrupt, (session) =>
-      mode === 'none'
+    const results = await this.borrow(role, interrupt, (session) => {
+      this.restrain(session, words)
+      return mode === 'none'
         ? this.#oneByOne(session, command, interrupt)
-        : this.#together(session, command, TRANSACTIONS[mode].begin, interrupt),
-    )
+        : this.#together(session, command, TRANSACTIONS[mode].begin, interrupt)
+    })
     const parts = results.flatMap((result, at) => (at === 0 ? result : [',', ...result]))
     return payloadOf(['{"results":[', ...parts, `],"durationMs":${elapsed(startedAt)}}`])
   }
@@ -129,9 +132,18 @@ export class Engine {
     }
   }
 
+  /**
+   * What its first word does not give away, a function or a WITH, may not grow the data either while nothing may; unless
+   * what makes room is run along with it, for which the transaction must be able to write.
+   */
+  restrain({ role, backend }: Session, words: readonly string[]): void {
+    if (!this.#quota.refusal || role === READER || words.some(makesRoom)) return
+    backend.command('set default_transaction_read_only = on').catch(() => undefined)
+  }
+
   /** Runs a statement on a session. @throws WorkerFailure */
   async run(
-    { backend }: Session,
+    { backend, role }: Session,
     { sql, params }: Statement,
     rowsMax: number,
     sink: RowSink,
@@ -146,8 +158,16 @@ export class Engine {
       this.#learn(completion)
       return completion
     } catch (error) {
-      throw failureOf(error, sql, interrupt, details)
+      const failure = failureOf(error, sql, interrupt, details)
+      if (role === OWNER && isReadOnlyFailure(failure)) this.#refuse(details)
+      throw failure
     }
+  }
+
+  /** @throws WorkerFailure if nothing that grows is taken. */
+  #refuse(details: FailureDetails): void {
+    const refusal = this.#quota.refused()
+    if (refusal) throw new WorkerFailure(refusal.code, refusal.message, details)
   }
 
   #learn({ command }: Completion): void {
@@ -216,6 +236,10 @@ export class Engine {
     return answer.parts(completion, elapsed(startedAt), this.names)
   }
 }
+
+/** The transaction could only read. */
+const isReadOnlyFailure = (failure: unknown): boolean =>
+  failure instanceof WorkerFailure && failure.details.sqlCode === '25006'
 
 const limitsOf = ({ maxRows, rowFormat }: Limits) => ({ rowsMax: maxRows, rowFormat })
 

@@ -6,7 +6,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   '08P01': 'sql.params',
   '25006': 'sql.denied',
   '42501': 'sql.denied',
-  '53100': 'quota.exceeded',
+  '53100': 'disk.full',
   '53300': 'database.busy',
   '53400': 'quota.exceeded',
   '55P03': 'database.busy',

@@ -9,6 +9,8 @@ const SETTINGS = {
   application_name: 'db-forge platform',
   search_path: 'pg_catalog, pg_temp',
   client_min_messages: 'error',
+  // Where clients may only read, the platform still has to see to what it keeps in the database.
+  default_transaction_read_only: 'off',
   statement_timeout: '10000',
   lock_timeout: '2000',
 }

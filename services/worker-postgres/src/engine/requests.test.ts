@@ -71,7 +71,7 @@ test('errors have the contract’s codes', () => {
     'sql.multiple',
   )
   expect(codeOf('42601', 'syntax error')).toBe('sql.error')
-  expect(codeOf('53100')).toBe('quota.exceeded')
+  expect(codeOf('53100')).toBe('disk.full')
   expect(codeOf('42501')).toBe('sql.denied')
   expect(codeOf('40P01')).toBe('sql.error')
 })

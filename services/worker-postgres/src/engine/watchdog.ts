@@ -33,6 +33,11 @@ export class Watchdog {
     return first ?? null
   }
 
+  /** The request that runs in this process of the server. */
+  running(pid: number): Interrupt | undefined {
+    return [...this.#running].find((interrupt) => interrupt.pid === pid)
+  }
+
   watch(interrupt: Interrupt): void {
     this.#running.add(interrupt)
     this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY_MS)

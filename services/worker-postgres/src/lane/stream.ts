@@ -49,11 +49,13 @@ export class Stream implements RowSink {
   /** @returns JSON text of the StreamEnd. */
   async run(interrupt: Interrupt): Promise<string> {
     const { sql, readOnly, maxRows } = this.#command
-    this.#engine.check(sql, false)
+    const word = this.#engine.check(sql, false)
     const startedAt = nowMs()
-    const completion = await this.#engine.borrow(readOnly ? READER : OWNER, interrupt, (session) =>
-      this.#read(session, maxRows === null ? 0 : rowsToAsk(sql, maxRows), interrupt),
-    )
+    const role = readOnly ? READER : OWNER
+    const completion = await this.#engine.borrow(role, interrupt, (session) => {
+      this.#engine.restrain(session, [word])
+      return this.#read(session, maxRows === null ? 0 : rowsToAsk(sql, maxRows), interrupt)
+    })
     if (!this.#write) this.columns(completion.columns)
     await this.#sendRest(interrupt)
     const end: StreamEnd = {

@@ -1,5 +1,15 @@
 import { spawn } from 'node:child_process'
-import { closeSync, fsyncSync, lstatSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { chmod, cp, rename, rm } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -94,8 +104,24 @@ function succeeds(program: string, args: readonly string[]): Promise<boolean> {
 /** Written anew at each start: who the worker runs as may have changed. */
 export function writeAccessRules(data: string): void {
   const { hba, ident } = accessRules(userName())
-  writeFileSync(join(data, 'pg_hba.conf'), hba, { mode: 0o600 })
-  writeFileSync(join(data, 'pg_ident.conf'), ident, { mode: 0o600 })
+  replaceFile(join(data, 'pg_hba.conf'), hba)
+  replaceFile(join(data, 'pg_ident.conf'), ident)
+}
+
+/**
+ * A file that is there as a whole or as it was, and untouched if it says the same: on a full volume a worker must be able
+ * to start, since only then can anybody make room.
+ */
+export function replaceFile(path: string, text: string): void {
+  if (existsSync(path) && readFileSync(path, 'utf8') === text) return
+  const fresh = `${path}.new`
+  try {
+    writeFileSync(fresh, text, { mode: 0o600 })
+    renameSync(fresh, path)
+  } catch (error) {
+    rmSync(fresh, { force: true })
+    throw error
+  }
 }
 
 /** Null for a user that the system has no name for; a server cannot tell such users apart. */

@@ -14,6 +14,8 @@ export interface ServerOptions {
   readonly memoryMb: number
   /** The folder's lock, held for as long as one of the server's processes lives. */
   readonly lockFd: number
+  /** The server was given no room by the volume. */
+  readonly onDiskFull: () => void
 }
 
 export interface ServerExit {
@@ -36,7 +38,7 @@ export class Server {
       stdio: ['ignore', 'ignore', 'pipe', options.lockFd],
       env: serverEnv(),
     })
-    if (this.#child.stderr) logLines(this.#child.stderr)
+    if (this.#child.stderr) logLines(this.#child.stderr, options.onDiskFull)
     this.exited = new Promise((resolve) => {
       this.#child.once('error', (error) => {
         log('error', 'the server could not be started', { error: error.message })

@@ -4,7 +4,7 @@ import { accessRules } from './roles.ts'
 import { commandLine, sessionsMax, settings } from './settings.ts'
 
 const at = (memoryMb: number, major = 17) =>
-  settings({ memoryMb, maxSizeMb: 1024, socketDir: '/run/x', major, contained: false })
+  settings({ memoryMb, socketDir: '/run/x', major, contained: false })
 
 describe('settings', () => {
   test('grow with the memory', () => {
@@ -35,7 +35,6 @@ describe('settings', () => {
     expect(at(256)).not.toHaveProperty('dynamic_shared_memory_type')
     const contained = settings({
       memoryMb: 256,
-      maxSizeMb: 1024,
       socketDir: '/run/x',
       major: 17,
       contained: true,

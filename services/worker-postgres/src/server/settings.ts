@@ -2,7 +2,6 @@ import { clientSessionsMax, POSTGRES_SOCKET } from '@db-forge/contract/wire/post
 
 export interface SettingsOptions {
   readonly memoryMb: number
-  readonly maxSizeMb: number
   readonly socketDir: string
   readonly major: number
   /** In a container that has no /dev/shm. */
@@ -23,7 +22,7 @@ export function settings(options: SettingsOptions): Readonly<Record<string, stri
   return {
     ...connections(options),
     ...memory(options),
-    ...durability(options),
+    ...durability,
     ...processes(options),
     ...logging,
   }
@@ -40,7 +39,7 @@ const connections = ({ memoryMb, socketDir }: SettingsOptions) => ({
   max_prepared_transactions: '0',
 })
 
-const memory = ({ memoryMb, maxSizeMb, contained }: SettingsOptions) => ({
+const memory = ({ memoryMb, contained }: SettingsOptions) => ({
   ...(contained ? { dynamic_shared_memory_type: 'sysv' } : {}),
   shared_buffers: atLeast(8, memoryMb / 8),
   work_mem: atLeast(1, memoryMb / 64),
@@ -49,18 +48,16 @@ const memory = ({ memoryMb, maxSizeMb, contained }: SettingsOptions) => ({
   effective_cache_size: atLeast(32, memoryMb / 2),
   huge_pages: 'off',
   jit: 'off',
-  temp_file_limit: atLeast(64, maxSizeMb),
 })
 
-const durability = ({ maxSizeMb }: SettingsOptions) => ({
+const durability = {
   fsync: 'on',
   full_page_writes: 'on',
   synchronous_commit: 'on',
-  max_wal_size: atLeast(64, Math.min(maxSizeMb / 4, 1024)),
   min_wal_size: '32MB',
   max_wal_senders: '0',
   max_replication_slots: '0',
-})
+}
 
 const processes = ({ memoryMb, major }: SettingsOptions) => ({
   max_worker_processes: '4',

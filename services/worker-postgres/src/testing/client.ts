@@ -1,5 +1,6 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 import type { ConnectionRole } from '@db-forge/contract'
+import type { ConfigureCommand } from '@db-forge/contract/wire'
 import { FrameType } from '@db-forge/contract/wire/frame'
 import type { Link } from '@db-forge/worker-kit/testing/link'
 import pg from 'pg'
@@ -13,10 +14,28 @@ export const setPassword = (
   role: ConnectionRole,
   password = PASSWORD,
   endSessions = false,
-) => control.request(FrameType.setPassword, { role, verifier: verifierOf(password), endSessions })
+) =>
+  control.request(FrameType.setPassword, {
+    term: 1,
+    role,
+    verifier: verifierOf(password),
+    endSessions,
+  })
 
-export const configure = (control: Link, databaseName: string, sessionQueryTimeoutMs = 0) =>
-  control.request(FrameType.configure, { databaseName, sessionQueryTimeoutMs })
+export const configure = (
+  control: Link,
+  databaseName: string,
+  sessionQueryTimeoutMs = 0,
+  changes: Partial<ConfigureCommand> = {},
+) =>
+  control.request(FrameType.configure, {
+    term: 1,
+    maxSizeMb: 256,
+    readOnly: null,
+    databaseName,
+    sessionQueryTimeoutMs,
+    ...changes,
+  })
 
 /** A client of the server itself, by its socket, as the gateway leads it there. */
 export async function connectClient(

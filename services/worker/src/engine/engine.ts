@@ -41,6 +41,9 @@ export class Interrupted extends WorkerFailure {
   }
 }
 
+/** The database is too large, or the volume has no room. */
+export type Refusal = 'quota' | 'disk'
+
 /**
  * How SQL is run in one lane. Failures that the caller shall know are thrown, or handed to `fail`, as WorkerFailure.
  * Anything else that is thrown leaves the engine unfit to go on.
@@ -65,8 +68,10 @@ export interface Engine extends Interruptible {
   openStream(command: StreamCommand): EngineStream
   /** The writer's `write`, which no other write may interleave, or a reader's `read`, on a connection of its own. */
   beginTransaction(mode: 'write' | 'read'): EngineTransaction
-  /** The size of the folder is over its quota: what would grow is refused with `quota.exceeded`; DELETE and DROP are not. */
-  overQuota: boolean
+  /** While there is one, what would grow is refused with `quota.exceeded` or `disk.full`; DELETE and DROP are not. */
+  refusal: Refusal | null
+  /** What the data may take; they are not made smaller by it. */
+  maxSizeMb: number
   /** Moves what the write-ahead log holds into the main file, as far as no reader needs it, and waits for nobody. */
   checkpoint(): void
   /** Brings what was acknowledged into the main file. The engine is then of no more use. */

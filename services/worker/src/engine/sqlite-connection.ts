@@ -3,12 +3,18 @@ import type { StreamCommand } from '@db-forge/contract/wire'
 import { type Payload, WorkerFailure } from '@db-forge/worker-kit'
 import type Database from 'better-sqlite3'
 import { JsonText, type SlabPool } from '../json-text.ts'
-import { type Interruptible, WrongLane } from './engine.ts'
+import { type Interruptible, type Refusal, WrongLane } from './engine.ts'
 import { shapeOf } from './sqlite-columns.ts'
 import { toFailure } from './sqlite-errors.ts'
 import type { Guard, GuardedStatement } from './sqlite-guard.ts'
 import { isBroken, isOutOfTime, wouldWrite } from './sqlite-native.ts'
-import { type OpenDatabase, type OpenOptions, openDatabase } from './sqlite-open.ts'
+import {
+  type OpenDatabase,
+  type OpenOptions,
+  openDatabase,
+  pagesIn,
+  pagesMax,
+} from './sqlite-open.ts'
 import { bindArguments } from './sqlite-parameters.ts'
 import { StatementCache } from './sqlite-statements.ts'
 
@@ -44,8 +50,8 @@ const WORDS = {
 
 /** A guarded connection with its prepared statements: runs one statement at a time, to JSON text. */
 export class Connection implements Interruptible {
-  /** What grows is refused. */
-  overQuota = false
+  /** Why what grows is refused. */
+  refusal: Refusal | null = null
   readonly #options: OpenOptions
   readonly #reader: boolean
   readonly #slabs: SlabPool
@@ -54,6 +60,9 @@ export class Connection implements Interruptible {
   #statements: StatementCache
   #schemaChanged = false
   #broken = false
+  #maxSizeMb: number
+  /** The limit that SQLite holds; more than was asked for where the file is larger. */
+  #pagesMax: number
 
   constructor(options: OpenOptions, slabs: SlabPool) {
     this.#options = options
@@ -61,6 +70,8 @@ export class Connection implements Interruptible {
     this.#slabs = slabs
     this.#open = openDatabase(options)
     this.#statements = this.#newCache()
+    this.#maxSizeMb = options.maxSizeMb
+    this.#pagesMax = this.#open.pagesMax
   }
 
   get db(): Database.Database {
@@ -69,6 +80,30 @@ export class Connection implements Interruptible {
 
   get guard(): Guard {
     return this.#open.guard
+  }
+
+  get maxSizeMb(): number {
+    return this.#maxSizeMb
+  }
+
+  /** Takes effect at once, or, while a transaction is open, when it is said again. */
+  set maxSizeMb(megabytes: number) {
+    const wanted = pagesIn(megabytes, this.#open.pageBytes)
+    if ((megabytes === this.#maxSizeMb && this.#pagesMax === wanted) || this.db.inTransaction)
+      return
+    this.#maxSizeMb = megabytes
+    const limit = this.guard.prepare(`PRAGMA max_page_count = ${wanted}`, 'platform', shapeOf)
+    try {
+      limit.step()
+    } finally {
+      limit.finalize()
+    }
+    this.#pagesMax = pagesMax(this.db)
+  }
+
+  /** The limit was lowered below what the data take, in the main file or still in the log. */
+  get #isTooLarge(): boolean {
+    return this.#pagesMax > pagesIn(this.#maxSizeMb, this.#open.pageBytes)
   }
 
   get connection(): number {
@@ -199,7 +234,8 @@ export class Connection implements Interruptible {
   #reopen(): void {
     this.close()
     this.#words.clear()
-    this.#open = openDatabase(this.#options)
+    this.#open = openDatabase({ ...this.#options, maxSizeMb: this.#maxSizeMb })
+    this.#pagesMax = this.#open.pagesMax
     this.#statements = this.#newCache()
     this.#broken = false
   }
@@ -210,7 +246,8 @@ export class Connection implements Interruptible {
 
   #admit(statement: GuardedStatement, check: Check | undefined): void {
     check?.(statement)
-    if (this.overQuota && statement.grows) throw overQuota()
+    const refusal = this.#isTooLarge ? 'quota' : this.refusal
+    if (refusal && statement.grows) throw REFUSALS[refusal]()
   }
 
   /** @throws WrongLane where a reader is asked to prepare what writes. */
@@ -230,8 +267,15 @@ export class Connection implements Interruptible {
   }
 }
 
-const overQuota = () =>
-  new WorkerFailure(
-    'quota.exceeded',
-    'the database takes more room on disk than it may: only what deletes, drops or reads is run',
-  )
+const REFUSALS = {
+  quota: () =>
+    new WorkerFailure(
+      'quota.exceeded',
+      'the database takes more room on disk than it may: only what deletes, drops or reads is run',
+    ),
+  disk: () =>
+    new WorkerFailure(
+      'disk.full',
+      'the volume has no room left: only what deletes, drops or reads is run',
+    ),
+}

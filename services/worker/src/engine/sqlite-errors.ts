@@ -5,6 +5,7 @@ import { Interrupted } from './engine.ts'
 import { isNativeError, type NativeError } from './sqlite-native.ts'
 import { positionOf } from './sqlite-position.ts'
 import { resultCodeName } from './sqlite-result-codes.ts'
+import { volumeIsFull } from './volume.ts'
 
 /** What SQLite, the guard or better-sqlite3 threw, in the contract's words; what is no one's is handed back. */
 export function toFailure(error: unknown, sql: string, details: FailureDetails = {}): unknown {
@@ -50,10 +51,13 @@ const BROKEN = /^SQLITE_(?:IOERR|CORRUPT|NOTADB|CANTOPEN|READONLY)/
 
 function codeOf(sqlCode: string, message: string): ErrorCode {
   if (sqlCode.startsWith('SQLITE_CONSTRAINT')) return 'sql.constraint'
-  if (sqlCode.startsWith('SQLITE_FULL')) return 'quota.exceeded'
+  if (sqlCode.startsWith('SQLITE_FULL')) return volumeIsFull() ? 'disk.full' : 'quota.exceeded'
   if (sqlCode.startsWith('SQLITE_BUSY') || sqlCode.startsWith('SQLITE_LOCKED'))
     return 'database.busy'
-  if (BROKEN.test(sqlCode)) return 'database.failed'
+  if (BROKEN.test(sqlCode)) {
+    volumeIsFull()
+    return 'database.failed'
+  }
   if (sqlCode.startsWith('SQLITE_AUTH')) return 'sql.denied'
   if (sqlCode === 'SQLITE_MISUSE' && message.includes('more than one statement'))
     return 'sql.multiple'

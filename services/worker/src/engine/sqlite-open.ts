@@ -16,6 +16,9 @@ export interface OpenOptions {
 export interface OpenDatabase {
   readonly db: Database.Database
   readonly guard: Guard
+  readonly pageBytes: number
+  /** What the file may have at most. */
+  readonly pagesMax: number
 }
 
 const WAL_KEPT_BYTES = 8 * 1024 * 1024
@@ -34,8 +37,8 @@ export function openDatabase(options: OpenOptions): OpenDatabase {
       readonly: options.role !== 'writer',
     })
     if (options.role === 'writer') db.pragma('journal_mode = WAL')
-    configure(db, options)
-    return { db, guard: new Guard(db, limits) }
+    const pages = configure(db, options)
+    return { db, guard: new Guard(db, limits), ...pages }
   } catch (error) {
     db?.close()
     if (error instanceof StartError) throw error
@@ -47,7 +50,7 @@ export function openDatabase(options: OpenOptions): OpenDatabase {
 }
 
 /** What a connection is told for itself. A reader is told what only a writer needs too, so that it says the same of it. */
-function configure(db: Database.Database, { maxSizeMb, memoryMb, role }: OpenOptions): void {
+function configure(db: Database.Database, { maxSizeMb, memoryMb, role }: OpenOptions) {
   db.defaultSafeIntegers(true)
   db.pragma('foreign_keys = ON')
   db.pragma('trusted_schema = OFF')
@@ -57,13 +60,21 @@ function configure(db: Database.Database, { maxSizeMb, memoryMb, role }: OpenOpt
   db.pragma(`journal_size_limit = ${WAL_KEPT_BYTES}`)
   db.pragma(`cache_size = -${cacheKib(memoryMb, role)}`)
   const pageBytes = Number(db.pragma('page_size', { simple: true }))
-  db.pragma(`max_page_count = ${Math.floor((maxSizeMb * 1024 * 1024) / pageBytes)}`)
+  db.pragma(`max_page_count = ${pagesIn(maxSizeMb, pageBytes)}`)
   db.prepare('select count(*) from sqlite_schema').get()
   expect(db, 'journal_mode', 'wal')
   expect(db, 'synchronous', 2n)
   expect(db, 'foreign_keys', 1n)
   expect(db, 'trusted_schema', 0n)
+  return { pageBytes, pagesMax: pagesMax(db) }
 }
+
+export const pagesIn = (megabytes: number, pageBytes: number): number =>
+  Math.floor((megabytes * 1024 * 1024) / pageBytes)
+
+/** The limit that holds, which no file is made smaller by. */
+export const pagesMax = (db: Database.Database): number =>
+  Number(db.pragma('max_page_count', { simple: true }))
 
 /** Little: Node itself needs most of a small worker's memory. */
 const cacheKib = (memoryMb: number, role: OpenOptions['role']) =>

@@ -24,7 +24,7 @@ afterEach(() => db.close())
 
 describe('over the quota', () => {
   beforeEach(() => {
-    db.engine.overQuota = true
+    db.engine.refusal = 'quota'
   })
 
   test.each([
@@ -74,7 +74,7 @@ describe('over the quota', () => {
   })
 
   test('what grew before grows again once there is room', () => {
-    db.engine.overQuota = false
+    db.engine.refusal = null
     expect(db.query("insert into t values (2, 'b')").rowsAffected).toBe(1)
   })
 })

@@ -6,6 +6,7 @@ import {
   type EngineStream,
   type EngineTransaction,
   type QueryJob,
+  type Refusal,
   WrongLane,
 } from './engine.ts'
 import { ANSWER_BYTES_MAX, Connection, type Statement } from './sqlite-connection.ts'
@@ -68,12 +69,20 @@ export class SqliteEngine implements Engine {
     this.#main.end()
   }
 
-  get overQuota(): boolean {
-    return this.#main.overQuota
+  get refusal(): Refusal | null {
+    return this.#main.refusal
   }
 
-  set overQuota(yes: boolean) {
-    this.#main.overQuota = yes
+  set refusal(refusal: Refusal | null) {
+    this.#main.refusal = refusal
+  }
+
+  get maxSizeMb(): number {
+    return this.#main.maxSizeMb
+  }
+
+  set maxSizeMb(megabytes: number) {
+    this.#main.maxSizeMb = megabytes
   }
 
   queries(jobs: readonly QueryJob[]): void {

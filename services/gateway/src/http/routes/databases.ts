@@ -4,23 +4,25 @@ import type { FastifyInstance } from 'fastify'
 import type { DatabaseJobs } from '../../core/database-jobs.ts'
 import type { Databases } from '../../core/databases.ts'
 import type { Jobs } from '../../core/jobs.ts'
+import type { Spawning } from '../../core/spawning.ts'
 import { mount, Raw, WithStatus } from '../mount.ts'
 import { answerWithJob } from '../prefer.ts'
 
 interface DatabaseUses {
   readonly databases: Databases
+  readonly spawning: Spawning
   readonly databaseJobs: DatabaseJobs
   readonly jobs: Jobs
 }
 
 export function databaseRoutes(
   app: FastifyInstance,
-  { databases, databaseJobs, jobs }: DatabaseUses,
+  { databases, spawning, databaseJobs, jobs }: DatabaseUses,
   stopping: AbortSignal,
 ): void {
   const routes = api.databases
   mount(app, routes.spawn, async ({ params, body }, { request }) => {
-    const { created, database } = await databases.spawn(params.name, body ?? {}, request.claim)
+    const { created, database } = await spawning.spawn(params.name, body ?? {}, request.claim)
     return new WithStatus(created ? 201 : 200, database)
   })
   mount(app, routes.list, ({ query }) => databases.list(query))

@@ -18,8 +18,7 @@ export function platformRoutes(
   })
   mount(app, routes.ready, async () => {
     if (stopping.aborted) return new WithStatus(503, { status: 'stopping' as const })
-    const { status } = await platform.health()
-    return status === 'healthy'
+    return (await platform.isReady())
       ? { status: 'ready' as const }
       : new WithStatus(503, { status: 'unhealthy' as const })
   })

@@ -1,10 +1,11 @@
 import { Readable } from 'node:stream'
 import type { DockerApi, DockerContainer, DockerEvent, DockerUsage } from '../docker-api.ts'
-import type { WorkerContainer } from '../docker-spec.ts'
+import type { LiveBounds, WorkerContainer } from '../docker-spec.ts'
 
 interface FakeContainer {
   readonly body: WorkerContainer
   running: boolean
+  bounds: LiveBounds
 }
 
 /**
@@ -32,6 +33,7 @@ export class FakeDocker implements DockerApi {
       startedAt: new Date(0),
       exitCode: found.running ? null : 0,
       oomKilled: false,
+      bounds: found.bounds,
       mounts: [],
     }
   }
@@ -42,13 +44,19 @@ export class FakeDocker implements DockerApi {
 
   async create(body: WorkerContainer): Promise<boolean> {
     if (this.containers.has(body.name)) return false
-    this.containers.set(body.name, { body, running: false })
+    const { NanoCpus, PidsLimit } = body.HostConfig
+    this.containers.set(body.name, { body, running: false, bounds: { NanoCpus, PidsLimit } })
     return true
   }
 
   async start(name: string): Promise<void> {
     const found = this.containers.get(name)
     if (found) found.running = true
+  }
+
+  async update(name: string, bounds: LiveBounds): Promise<void> {
+    const found = this.containers.get(name)
+    if (found) found.bounds = bounds
   }
 
   async stop(name: string): Promise<void> {

@@ -17,6 +17,8 @@ export const draft = (id: string, name: string): DatabaseDraft => ({
     queryTimeoutMs: 30_000,
     sessionQueryTimeoutMs: 0,
     sleepAfterMs: null,
+    connectionsMax: null,
+    pidsMax: null,
   },
 })
 
