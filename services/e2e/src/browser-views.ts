@@ -105,7 +105,7 @@ export const views: readonly View[] = [
     needs: 'shop',
     open: async (page) => {
       await openDeleted(page)
-      await page.getByRole('button', { name: 'Destroy old-shop now' }).click()
+      await page.getByRole('button', { name: 'Destroy now: old-shop' }).click()
       await page.getByRole('dialog', { name: 'Destroy old-shop' }).getByRole('textbox').fill('old')
     },
   },

@@ -285,7 +285,7 @@ describe.skipIf(!chromiumPath)(
       const again = await product.client.databases.spawn({ params: { name: 'shop' } })
       await databaseRow(page, 'shop', 'running').waitFor()
       await page.goto('/databases/deleted')
-      await page.getByRole('button', { name: 'Destroy shop now' }).click()
+      await page.getByRole('button', { name: 'Destroy now: shop' }).click()
       const purge = page.getByRole('dialog', { name: 'Destroy shop' })
       await purge.getByRole('textbox').fill('shop')
       await purge.getByRole('button', { name: 'Destroy for good' }).click()
