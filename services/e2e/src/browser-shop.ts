@@ -1,6 +1,6 @@
 import type { Client } from '@db-forge/client'
 
-/** A small shop to look at: four tables, a view, and a stopped neighbour. */
+/** A small shop to look at: four tables, a view, neighbours that are stopped and asleep, and one that was deleted. */
 export async function makeShop(client: Client): Promise<void> {
   await client.databases.spawn({ params: { name: 'shop' } })
   await client.databases.spawn({
@@ -9,6 +9,10 @@ export async function makeShop(client: Client): Promise<void> {
   })
   await client.databases.stop({ params: { name: 'archive-2024' } })
   await client.databases.spawn({ params: { name: 'newsletter' } })
+  await client.databases.restart({ params: { name: 'newsletter' } })
+  await client.databases.sleep({ params: { name: 'newsletter' } })
+  await client.databases.spawn({ params: { name: 'old-shop' } })
+  await client.databases.delete({ params: { name: 'old-shop' } })
   await client.queries.batch({
     params: { name: 'shop' },
     body: { statements: statements.map((sql) => ({ sql })) },

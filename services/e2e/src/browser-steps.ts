@@ -58,6 +58,13 @@ export async function openMenu(page: Page, name: string): Promise<Locator> {
   return menu
 }
 
+export async function openJobsTray(page: Page): Promise<Locator> {
+  await page.getByRole('button', { name: /^Jobs/ }).click()
+  const tray = page.getByRole('dialog', { name: 'Jobs' })
+  await tray.waitFor()
+  return tray
+}
+
 export async function openDeleteDialog(page: Page, name: string): Promise<Locator> {
   const menu = await openMenu(page, name)
   await menu.getByRole('menuitem', { name: 'Delete…' }).click()

@@ -4,6 +4,7 @@ import {
   enterToken,
   live,
   openDeleteDialog,
+  openJobsTray,
   openMenu,
   openSpawnDialog,
   runSql,
@@ -45,7 +46,69 @@ export const views: readonly View[] = [
       await page.getByText('Runtime: process.').waitFor()
     },
   },
+  {
+    name: 'activity-none',
+    needs: 'session',
+    open: async (page) => {
+      await page.goto('/activity')
+      await page.getByLabel('Filter by state').selectOption('failed')
+      await page.getByText('No job has the state “failed”.').waitFor()
+    },
+  },
+  {
+    name: 'deleted-empty',
+    needs: 'session',
+    open: async (page) => {
+      await page.goto('/databases/deleted')
+      await page.getByText('There is nothing to have back.').waitFor()
+    },
+  },
   { name: 'databases', needs: 'shop', open: openDatabases },
+  {
+    name: 'databases-asleep',
+    needs: 'shop',
+    open: async (page) => {
+      await page.goto('/databases?state=asleep')
+      await page.getByRole('link', { name: 'newsletter', exact: true }).waitFor()
+      await page.getByText('Runtime: process.').waitFor()
+    },
+  },
+  {
+    name: 'jobs-tray',
+    needs: 'shop',
+    open: async (page) => {
+      await openDatabases(page)
+      const tray = await openJobsTray(page)
+      await tray.getByText('succeeded').first().waitFor()
+    },
+  },
+  {
+    name: 'activity',
+    needs: 'shop',
+    open: async (page) => {
+      await page.goto('/activity')
+      await page.getByRole('row', { name: /^Restart newsletter/ }).waitFor()
+    },
+  },
+  { name: 'deleted', needs: 'shop', open: openDeleted },
+  {
+    name: 'undelete-dialog',
+    needs: 'shop',
+    open: async (page) => {
+      await openDeleted(page)
+      await page.getByRole('button', { name: 'Undelete old-shop' }).click()
+      await page.getByRole('dialog', { name: 'Bring old-shop back' }).waitFor()
+    },
+  },
+  {
+    name: 'purge-dialog',
+    needs: 'shop',
+    open: async (page) => {
+      await openDeleted(page)
+      await page.getByRole('button', { name: 'Destroy now: old-shop' }).click()
+      await page.getByRole('dialog', { name: 'Destroy old-shop' }).getByRole('textbox').fill('old')
+    },
+  },
   {
     name: 'databases-menu',
     needs: 'shop',
@@ -176,6 +239,11 @@ async function openDatabases(page: Page): Promise<void> {
   await page.goto('/databases')
   await page.getByRole('link', { name: 'shop', exact: true }).waitFor()
   await page.getByText('Runtime: process.').waitFor()
+}
+
+async function openDeleted(page: Page): Promise<void> {
+  await page.goto('/databases/deleted')
+  await page.getByRole('row', { name: /^old-shop/ }).waitFor()
 }
 
 async function openConsole(page: Page): Promise<void> {

@@ -13,6 +13,8 @@ import {
   live,
   makeNewPassword,
   openDeleteDialog,
+  openJobsTray,
+  openMenu,
   openSpawnDialog,
   runSql,
   signIn,
@@ -225,7 +227,7 @@ describe.skipIf(!chromiumPath)(
       await signIn(other.page, product.token)
       await databaseRow(other.page, 'shop', 'running').waitFor()
       const dialog = await openDeleteDialog(page, 'shop')
-      const confirm = dialog.getByRole('button', { name: 'Delete for good' })
+      const confirm = dialog.getByRole('button', { name: 'Delete', exact: true })
       await dialog.getByRole('textbox').fill('Shop')
       expect(await confirm.isDisabled()).toBe(true)
       await dialog.getByRole('textbox').fill('shop')
@@ -233,6 +235,112 @@ describe.skipIf(!chromiumPath)(
       for (const view of [page, other.page])
         await view.getByRole('heading', { name: 'Spawn the first database' }).waitFor()
       expect((await product.client.databases.list()).items).toEqual([])
+    })
+
+    test('a database that sleeps is woken by a statement in its console', async () => {
+      const { page } = await withShop()
+      const menu = await openMenu(page, 'shop')
+      await menu.getByRole('menuitem', { name: 'Sleep' }).click()
+      await databaseRow(page, 'shop', 'asleep').waitFor()
+      await page.getByLabel('Filter by state').selectOption('running')
+      await databaseRow(page, 'shop').waitFor({ state: 'detached' })
+      await page.getByLabel('Filter by state').selectOption('asleep')
+      await page.getByRole('link', { name: 'shop', exact: true }).click()
+      await openPage(page, 'SQL')
+      await product.client.databases.sleep({ params: { name: 'shop' } })
+      await runSql(page, 'select 40 + 2 as answer')
+      await page.getByRole('gridcell', { name: '42', exact: true }).waitFor()
+      const { state } = await product.client.databases.get({ params: { name: 'shop' } })
+      expect(state).toBe('running')
+    })
+
+    test('a deleted database is brought back, by another name where its own is taken', async () => {
+      const { page } = await withShop()
+      await product.client.queries.query({
+        params: { name: 'shop' },
+        body: { sql: 'create table kept (x)' },
+      })
+      const dialog = await openDeleteDialog(page, 'shop')
+      await dialog.getByText(/can be had back until \d{4}-\d{2}-\d{2} /).waitFor()
+      await dialog.getByRole('textbox').fill('shop')
+      await dialog.getByRole('button', { name: 'Delete', exact: true }).click()
+      await databaseRow(page, 'shop').waitFor({ state: 'detached' })
+      await page.getByRole('link', { name: 'Deleted', exact: true }).click()
+      await page.getByRole('row', { name: /^shop .*in 6 d 23 h/ }).waitFor()
+      await product.client.databases.spawn({ params: { name: 'shop' } })
+      await page.getByRole('button', { name: 'Undelete shop' }).click()
+      const back = page.getByRole('dialog', { name: 'Bring shop back' })
+      await back.getByText('There is a shop by now').waitFor()
+      expect(await back.getByLabel('Name').inputValue()).toBe('shop-2')
+      await back.getByRole('button', { name: 'Undelete' }).click()
+      await page.getByRole('navigation', { name: 'Pages of shop-2' }).getByText('Tables').click()
+      await page.getByRole('link', { name: 'kept' }).waitFor()
+      const deleted = await product.client.databases.list({ query: { state: 'deleted' } })
+      expect(deleted.items).toEqual([])
+    })
+
+    test('what is destroyed at once cannot be had back, and nothing else of its name is lost', async () => {
+      const { page } = await withShop()
+      await product.client.databases.delete({ params: { name: 'shop' } })
+      const again = await product.client.databases.spawn({ params: { name: 'shop' } })
+      await databaseRow(page, 'shop', 'running').waitFor()
+      await page.goto('/databases/deleted')
+      await page.getByRole('button', { name: 'Destroy now: shop' }).click()
+      const purge = page.getByRole('dialog', { name: 'Destroy shop' })
+      await purge.getByRole('textbox').fill('shop')
+      await purge.getByRole('button', { name: 'Destroy for good' }).click()
+      await page.getByText('There is nothing to have back.').waitFor()
+      await page.getByText('shop has been destroyed').waitFor()
+      const { id } = await product.client.databases.get({ params: { name: 'shop' } })
+      expect(id).toBe(again.id)
+      await page.goto('/databases')
+      await live(page)
+      const dialog = await openDeleteDialog(page, 'shop')
+      await dialog.getByLabel('Destroy the data at once').check()
+      await dialog.getByText('This cannot be undone.').waitFor()
+      await dialog.getByRole('textbox').fill('shop')
+      await dialog.getByRole('button', { name: 'Destroy for good' }).click()
+      await page.getByText('shop has been destroyed').waitFor()
+      const deleted = await product.client.databases.list({ query: { state: 'deleted' } })
+      expect(deleted.items).toEqual([])
+    })
+
+    test('a restart is a job that the tray and the page of activity show', async () => {
+      const { page } = await withShop()
+      await product.client.databases.spawn({ params: { name: 'neighbour' } })
+      const menu = await openMenu(page, 'shop')
+      await menu.getByRole('menuitem', { name: 'Restart' }).click()
+      await page.getByText('shop has been restarted').waitFor()
+      const tray = await openJobsTray(page)
+      await tray
+        .getByRole('listitem')
+        .filter({ hasText: /Restart shop.*succeeded/s })
+        .waitFor()
+      await product.client.databases.restart({ params: { name: 'neighbour' } })
+      await tray.getByRole('listitem').filter({ hasText: 'Restart neighbour' }).waitFor()
+      await tray.getByRole('link', { name: 'All activity' }).click()
+      await page.getByRole('row', { name: /^Restart neighbour .*succeeded/ }).waitFor()
+      await page.getByLabel('Filter by state').selectOption('failed')
+      await page.getByText('No job has the state “failed”.').waitFor()
+    })
+
+    test('figures and the log come over the live connection while the page is seen', async () => {
+      const { page } = await withShop()
+      const asked: string[] = []
+      page.on('request', (request) => asked.push(new URL(request.url()).pathname))
+      await openPage(page, 'Overview')
+      const log = page.getByRole('log')
+      await log.getByText('ready').waitFor()
+      await page.getByLabel('Follow').click()
+      await expect.poll(() => log.getByText('ready').count()).toBe(1)
+      await product.client.databases.restart({ params: { name: 'shop' } })
+      await expect.poll(() => log.getByText('ready').count()).toBe(2)
+      const before = asked.filter((path) => path.endsWith('/stats')).length
+      const uptime = page.getByRole('region', { name: 'Use of resources' }).getByText(/^\d+ s$/)
+      const [first, later] = [await uptime.textContent(), () => uptime.textContent()]
+      await expect.poll(later, { timeout: 5000 }).not.toBe(first)
+      expect(asked.filter((path) => path.endsWith('/stats'))).toHaveLength(before)
+      expect(asked.filter((path) => path.endsWith('/logs'))).toHaveLength(1)
     })
 
     test('signing out ends the session, not only the page', async () => {
@@ -251,6 +359,7 @@ describe.skipIf(!chromiumPath)(
       const { page, watched } = await newPage()
       await product.client.databases.spawn({ params: { name: 'shop' } })
       watched.expectRefusal(401, '/admin/databases/shop')
+      watched.expectRefusal(401, '/admin/jobs')
       await page.goto('/db/shop')
       await enterToken(page, product.token)
       await page.getByRole('region', { name: 'Use of resources' }).waitFor()

@@ -39,9 +39,14 @@ export function DeleteDialog({ database, onClose }: DeleteDialogProps) {
       <DialogContent
         title={`Delete ${database.name}`}
         description={
-          isForGood
-            ? 'Its worker and all of its data are destroyed. This cannot be undone.'
-            : `Its worker ends and its name is free. Its data can be had back ${untilWords(until)}.`
+          isForGood ? (
+            'Its worker and all of its data are destroyed. This cannot be undone.'
+          ) : (
+            <>
+              Its worker ends and its name is free. Its data can be had back{' '}
+              <span className="whitespace-nowrap">{untilWords(until)}</span>.
+            </>
+          )
         }
       >
         <form onSubmit={submit} className="grid gap-4">

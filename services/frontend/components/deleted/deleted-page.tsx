@@ -107,7 +107,7 @@ function DeletedRow({ database, now }: { readonly database: Database; readonly n
         <span className="block font-mono font-medium wrap-anywhere">{name}</span>
         <code className="block text-xs text-muted-foreground max-sm:hidden">{id}</code>
         <span className="block text-xs text-muted-foreground sm:hidden">
-          <PurgeTime database={database} now={now} />
+          destroyed <PurgeTime database={database} now={now} />
         </span>
       </th>
       <td className={`${cell} max-md:hidden`}>
@@ -133,10 +133,10 @@ function DeletedRow({ database, now }: { readonly database: Database; readonly n
               size="sm"
               variant="ghost"
               className="text-destructive"
-              aria-label={`Destroy ${name} now`}
+              aria-label={`Destroy now: ${name}`}
               onClick={() => setAsked('purge')}
             >
-              Purge now
+              Destroy now
             </Button>
           </div>
         ) : null}
@@ -149,7 +149,7 @@ function DeletedRow({ database, now }: { readonly database: Database; readonly n
 
 function PurgeTime({ database, now }: { readonly database: Database; readonly now: number }) {
   const { purgeAt, desired } = database
-  if (desired === 'purged') return 'is being destroyed'
+  if (desired === 'purged') return 'at this moment'
   if (!purgeAt) return '—'
   const seconds = (Date.parse(purgeAt) - now) / 1000
   return (

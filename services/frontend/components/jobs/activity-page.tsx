@@ -64,7 +64,7 @@ function Nothing({ state }: { readonly state: JobState | null }) {
   return (
     <p className="p-6 text-center text-muted-foreground">
       {state
-        ? `No job is ${state}.`
+        ? `No job has the state “${state}”.`
         : 'There has been no job in the last days. A restart is one, and so is destroying data.'}
     </p>
   )

@@ -118,11 +118,9 @@ function useLog(database: Database, following: boolean, round: string) {
   const isTold = useRoom(following ? `logs:${database.id}` : null, 'logs', (part) => {
     if (part.id === database.id) setTold((before) => withLines(before, part))
   })
-  if (!isTold && told !== NOTHING_TOLD) setTold(NOTHING_TOLD)
-  const read = useReadLog(database.name, following, !isTold, round)
-  return isTold
-    ? { lines: told.lines, dropped: told.dropped, error: null }
-    : { ...read, dropped: 0 }
+  if (isTold === false && told !== NOTHING_TOLD) setTold(NOTHING_TOLD)
+  const read = useReadLog(database.name, following, isTold === false, round)
+  return told === NOTHING_TOLD ? { ...read, dropped: 0 } : { ...told, error: null }
 }
 
 interface Told {

@@ -10,15 +10,18 @@ interface RoomEvents {
   readonly logs: RealtimeLogs
 }
 
-/** Is in a room while the page is seen, and hears of one kind of event there. Whether it is in. */
+/**
+ * Is in a room while the page is seen, and hears of one kind of event there. Whether it is in: null while that is
+ * not known, or nobody looks.
+ */
 export function useRoom<E extends keyof RoomEvents>(
   room: RoomName | null,
   event: E,
   take: (value: RoomEvents[E]) => void,
-): boolean {
+): boolean | null {
   const socket = useLiveSocket()
   const isVisible = useIsVisible()
-  const [isIn, setIsIn] = useState(false)
+  const [isIn, setIsIn] = useState<boolean | null>(null)
   const taking = useRef(take)
   useEffect(() => {
     taking.current = take
@@ -40,9 +43,9 @@ export function useRoom<E extends keyof RoomEvents>(
       socket.off(heard, hear)
       socket.off('closed', onClosed)
       socket.emit('leave', room, () => {})
-      setIsIn(false)
+      setIsIn(null)
     }
   }, [socket, room, event, isVisible])
 
-  return isIn
+  return socket && room !== null ? isIn : false
 }
