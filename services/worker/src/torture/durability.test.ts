@@ -201,7 +201,7 @@ describe.skipIf(mountAbsence)(
           else stored += 1
           if (codes.length === 3) break
         }
-        expect(codes).toEqual(['quota.exceeded', 'quota.exceeded', 'quota.exceeded'])
+        expect(codes).toEqual(['disk.full', 'disk.full', 'disk.full'])
         rmSync(ballast)
         expect((await link.query('delete from t where id > 0')).rowsAffected).toBe(stored)
         await link.query(fill, [1])
