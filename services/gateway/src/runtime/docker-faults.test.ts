@@ -52,6 +52,19 @@ describe('the Docker runtime', () => {
     expect(docker.containers.size).toBe(1)
   })
 
+  test('replaces a container that Docker will not start any more', async () => {
+    await docker.create(body('mine'))
+    const spoilt = docker.containers.get(name)
+    const { start } = docker
+    docker.start = async (wanted) => {
+      if (docker.containers.get(wanted) === spoilt)
+        throw new DockerRefusedError(409, 'container is marked for removal and cannot be started')
+      await start.call(docker, wanted)
+    }
+    await expect(runtime.ensure(spec)).rejects.toThrow('did not answer in time')
+    expect(docker.containers.get(name)).not.toBe(spoilt)
+  })
+
   test('waits for a name that is being given up', async () => {
     let refusals = 3
     const { create } = docker

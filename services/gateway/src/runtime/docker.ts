@@ -100,8 +100,12 @@ export class DockerRuntime implements WorkerRuntime {
       if (there?.running) return this.#info(id, there)
       await this.#prepareFolder(id)
       await this.#bringUp(body, spec, there !== null, opts).catch(async (error: unknown) => {
-        // Removed by hand between our look and its start.
-        if (!there || (await this.#own(id))) throw error
+        const left = await this.#own(id)
+        // Docker was ended as it removed it: it is there and can never be started again.
+        const isSpoilt = left && (error as Error).cause instanceof DockerRefusedError
+        // Or it was removed by hand between our look and its start.
+        if (!isSpoilt && (left || !there)) throw error
+        if (left) await this.#remove(left)
         await this.#bringUp(body, spec, false, opts)
       })
       const started = await this.#own(id)
