@@ -14,7 +14,7 @@ import { FAULTS, type Victims } from './nemesis.ts'
 const run = promisify(execFile)
 const VOLUME_MB = 1536
 /** Within this, after the last fault, everything has to be as it should. */
-const SETTLE_MS = 240_000
+const SETTLE_MS = 120_000
 
 export interface ChaosOptions {
   readonly seconds: number

@@ -10,7 +10,7 @@ const absent = await new DockerodeApi().ping().then(
 
 describe.skipIf(absent)(absent ? `chaos: skipped, since ${absent}` : 'chaos', () => {
   test('after faults of all kinds no acknowledged row is missing, and all is as desired', {
-    timeout: 900_000,
+    timeout: 600_000,
   }, async () => {
     const { faults, faultsDone, acknowledged, ...figures } = await chaosRun({
       seconds: SECONDS,

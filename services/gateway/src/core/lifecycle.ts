@@ -223,12 +223,7 @@ export class Lifecycle {
     if (catalog.get(id)?.state === 'failed')
       await catalog.update(id, { state: 'starting', reason: null })
     for (;;) {
-      if (leadership.term !== null)
-        return this.#queue
-          .run(id, () => this.#converge(id))
-          .catch((error: unknown) => {
-            if (!(error instanceof NotLeadingError)) throw error
-          })
+      if (leadership.term !== null) return await this.converge(id)
       const row = await catalog.refresh(id)
       if (!row || isSettled(row)) return
       if (row.state === 'failed') throw failed(row)
