@@ -168,7 +168,12 @@ export class WarmPool {
     try {
       await store.slots.insert(id, shelf.engine)
       await gate.run('background', () => this.#bringUp(shelf.engine, id))
-      if (!(await store.slots.move(id, 'making', 'ready'))) throw new Error('the slot is gone')
+      if (!(await store.slots.move(id, 'making', 'ready'))) {
+        // Another leader has given it up meanwhile, perhaps before its worker was there. It was never anybody's.
+        await this.#o.runtime.remove(id)
+        await this.#o.runtime.removeData(id)
+        throw new Error('the slot is gone')
+      }
       shelf.failures = 0
       shelf.ready.push(id)
     } catch (error) {
